@@ -1,0 +1,81 @@
+# make ask Q="..."   set up what is missing, bring the store up to date with seeds/, answer
+# make test          set up what is missing, run all tests
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install -q --disable-pip-version-check
+TORCH  := torch==2.13.0
+PEERS  := .venv-peers
+DATA   := ../shared/data
+Q      ?= 智新科技去年的销量是多少?
+export Q
+
+.DEFAULT_GOAL := help
+.PHONY: help setup ask test unit lint eval benchmark compare lock clean
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+	@echo 'make unit          the tests that need no model, in seconds'
+	@echo 'make lint          style, types, import rules'
+	@echo 'make eval          evaluate; reports go to out/'
+	@echo 'make benchmark     speed of the encoder beside sentence-transformers'
+	@echo 'make compare       the same questions through other systems'
+	@echo 'make lock          write the lock files anew'
+	@echo 'make clean         remove what make made here'
+
+setup: $(VENV)/.ready-dev
+
+# torch first and by itself: left to the resolver, a Linux machine would download gigabytes of CUDA libraries. The CPU
+# build is taken where pip knows one; otherwise uv knows where PyTorch keeps it.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'Python 3.11 or newer is needed: make PYTHON=python3.11 ...' >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'Setting up $(VENV), once; this takes a few minutes ...' >&2
+	@$(PIP) --no-deps '$(TORCH)+cpu' 2>/dev/null \
+	  || { $(PIP) uv && $(BIN)/uv pip install -q --python $(BIN)/python --torch-backend cpu '$(TORCH)'; }
+	@$(PIP) -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
+	@$(PIP) -r requirements-dev.lock
+	@touch $@
+
+ask: $(VENV)/.ready
+	@$(BIN)/rag ingest --quiet seeds && $(BIN)/rag ask "$$Q"
+
+test: setup
+	@$(BIN)/python -m pytest
+
+unit: setup
+	@$(BIN)/python -m pytest -m "not model and not slow"
+
+lint: setup
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+# Each set's report is out/SET/report.html. Sets that lie in the data folder are left out where it is not there.
+eval: setup
+	@$(BIN)/rag ingest --quiet seeds
+	@$(BIN)/rag eval seeds/qa.jsonl --split test --out out/seeds
+	@if test -d $(DATA); then \
+	  $(BIN)/rag eval $(DATA)/xquad/xquad.zh.json --build --out out/xquad-zh \
+	  && $(BIN)/rag eval $(DATA)/xquad/xquad.en.json --documents $(DATA)/xquad/xquad.zh.json --build --out out/xquad-en-zh \
+	  && $(BIN)/rag eval $(DATA)/drcd/DRCD_dev.json --build --out out/drcd-dev; \
+	else echo 'No development data at $(DATA): only the seeds were evaluated.' >&2; fi
+
+benchmark: setup
+	@$(BIN)/python scripts/benchmark.py encode
+
+compare: setup
+	@test -x $(PEERS)/bin/python || $(BIN)/python scripts/compare.py --setup $(PEERS)
+	@$(BIN)/python scripts/compare.py $(DATA)/xquad/xquad.zh.json --environment $(PEERS) --questions 300
+
+lock:
+	@$(PYTHON) scripts/lock.py
+
+clean:
+	rm -rf $(VENV) $(PEERS) vectorstore/* out build *.egg-info

@@ -1,0 +1,135 @@
+"""Wires the way out: question -> standalone question -> passages -> sentences -> Answer. `ask` is the main entry."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+from rag.answer import Candidate, Selection, answer, rank_sentences
+from rag.cache import TextCache
+from rag.conversation import readings
+from rag.errors import QuestionError
+from rag.models import load_embedder
+from rag.retrieve import prepare, retrieve
+from rag.settings import Settings
+from rag.store import open_store
+from rag.text import SPLITTER_VERSION, use_dictionary
+from rag.types import Answer, Embedder, Fingerprint, Hit, IndexInfo, Query, Store, Turn
+from rag.weights import Weights, load_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What was looked at for a question: the query's words, the passages and the sentences, each with its scores."""
+
+    query: Query
+    hits: tuple[Hit, ...]
+    candidates: tuple[Candidate, ...]
+
+
+class LocalAssistant:
+    """Answers questions from one store with one embedder. Meets `rag.types.Assistant`."""
+
+    def __init__(self, store: Store, embedder: Embedder, settings: Settings, weights: Weights | None = None) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._settings = settings
+        self._weights = weights or load_weights()
+        self._texts = TextCache(store)
+
+    def ask(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+        """Answer `question`, or abstain. Deterministic for one generation of the store, timings aside.
+
+        Raises QuestionError for an empty or overlong question, StoreError.
+        """
+        question = self._checked(question)
+        timings: dict[str, float] = {}
+        with self._store.pinned(), _timed(timings, "total"):
+            tried = [(text, self._select(text, timings)) for text in readings(question, history)]
+            standalone, chosen = max(tried, key=lambda pair: pair[1].confidence)
+            documents = self._index()
+        return Answer(
+            question=question,
+            standalone_question=standalone,
+            status=chosen.status,
+            reason=chosen.reason,
+            confidence=round(chosen.confidence, 4),
+            text="\n".join(sentence.text for sentence in chosen.sentences),
+            sentences=chosen.sentences,
+            citations=chosen.citations,
+            nearest=chosen.nearest,
+            index=documents,
+            timings_ms={stage: round(spent, 2) for stage, spent in timings.items()},
+        )
+
+    def search(self, question: str, k: int) -> list[Hit]:
+        """The `k` best passages for `question`, best first. Raises as `ask` does."""
+        with self._store.pinned():
+            query = prepare(self._checked(question), self._store, self._embedder)
+            return retrieve(query, self._store, self._texts, self._weights, k)
+
+    def explain(self, question: str) -> Explanation:
+        """What `ask` looks at for a question without history."""
+        with self._store.pinned():
+            query = prepare(self._checked(question), self._store, self._embedder)
+            hits = retrieve(query, self._store, self._texts, self._weights, self._settings.top_k)
+            candidates = rank_sentences(query, hits, self._store, self._texts, self._weights)
+        return Explanation(query, tuple(hits), tuple(candidates))
+
+    def _select(self, question: str, timings: dict[str, float]) -> Selection:
+        with _timed(timings, "encode"):
+            query = prepare(question, self._store, self._embedder)
+        with _timed(timings, "retrieve"):
+            hits = retrieve(query, self._store, self._texts, self._weights, self._settings.top_k)
+        with _timed(timings, "answer"):
+            return answer(
+                query,
+                hits,
+                self._store,
+                self._texts,
+                self._weights,
+                max_sentences=self._settings.max_sentences,
+                min_confidence=self._settings.min_confidence,
+            )
+
+    def _checked(self, question: str) -> str:
+        limit = self._settings.max_question_chars
+        question = question.strip()
+        if not question:
+            raise QuestionError(problem_en="empty", problem_zh="是空的", limit=limit)
+        if len(question) > limit:
+            raise QuestionError(
+                problem_en=f"too long ({len(question)} characters)",
+                problem_zh=f"太长（{len(question)} 个字符）",
+                limit=limit,
+            )
+        return question
+
+    def _index(self) -> IndexInfo:
+        return IndexInfo(
+            generation=self._store.generation,
+            documents=self._store.document_count(),
+            passages=self._store.passage_count(),
+            embedder=self._embedder.name,
+        )
+
+
+def open_assistant(settings: Settings) -> LocalAssistant:
+    """An assistant over the store and with the embedder that `settings` name. Raises StoreError, ModelError."""
+    use_dictionary(settings.cache)
+    embedder = load_embedder(settings)
+    return LocalAssistant(open_store(settings.store, fingerprint_of(embedder)), embedder, settings)
+
+
+def fingerprint_of(embedder: Embedder) -> Fingerprint:
+    """What a store built with `embedder` by this version depends on."""
+    return Fingerprint(embedder.name, embedder.dim, SPLITTER_VERSION)
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    started = perf_counter()
+    try:
+        yield
+    finally:
+        timings[stage] = timings.get(stage, 0.0) + (perf_counter() - started) * 1000

@@ -1,0 +1,139 @@
+"""What the command line shows: colour and tables in a terminal, plain text in a pipe; Chinese and English alike."""
+
+import locale
+import os
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rag.assistant import Explanation
+from rag.text import has_han
+from rag.types import Answer, Citation, DocumentSummary
+
+_REASONS = {
+    "no_passage": ("the store holds nothing to answer from", "库中没有可供回答的内容"),
+    "no_answer": ("the passages found do not say it", "找到的段落没有给出答案"),
+    "other_period": ("the passages found speak of another period", "找到的段落说的是另一个时期"),
+    "other_entity": ("the passages found speak of something else", "找到的段落说的是别的对象"),
+    "not_covered": ("the documents do not mention what was asked about", "文档没有提到所问的内容"),
+    "too_unsure": ("nothing found is sure enough to be shown as the answer", "找到的内容把握不足，不宜作为答案"),
+}
+
+
+def message_language(setting: str, text: str = "") -> str:
+    """ "zh" or "en": as set; else as the question is written; else as the system is set up."""
+    if setting != "auto":
+        return setting
+    if text:
+        return "zh" if has_han(text) else "en"
+    named = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    named = named or (locale.getlocale()[0] or "")
+    return "zh" if named.lower().startswith(("zh", "chinese")) else "en"
+
+
+class Screen:
+    """Prints results to standard output in one language."""
+
+    def __init__(self, language: str, console: Console | None = None) -> None:
+        self._chinese = language == "zh"
+        self._console = console or Console(highlight=False, soft_wrap=not os.isatty(1))
+
+    def say(self, english: str, chinese: str, style: str = "") -> None:
+        self._console.print(Text(chinese if self._chinese else english, style))
+
+    def answer(self, answer: Answer) -> None:
+        if answer.standalone_question != answer.question:
+            self.say(f"Understood as: {answer.standalone_question}", f"理解为：{answer.standalone_question}", "dim")
+        if answer.status == "abstained":
+            self._abstention(answer)
+            return
+        for sentence in answer.sentences:
+            line = Text(sentence.text)
+            for start, end in sentence.highlights:
+                line.stylize("bold green", start, end)
+            line.append(f" [{sentence.citation}]", "cyan")
+            self._console.print(line)
+        self._console.print()
+        for citation in answer.citations:
+            self._source(citation)
+        total = answer.timings_ms.get("total", 0.0)
+        self.say(
+            f"confidence {answer.confidence:.2f} · {total:.0f} ms",
+            f"置信度 {answer.confidence:.2f} · {total:.0f} 毫秒",
+            "dim",
+        )
+
+    def _abstention(self, answer: Answer) -> None:
+        english, chinese = _REASONS[answer.reason or "too_unsure"]
+        self.say(f"No answer: {english}.", f"没有答案：{chinese}。", "yellow")
+        if answer.nearest:
+            self._console.print()
+            self.say("Nearest passages, which do not answer the question:", "最接近的段落（并不回答这个问题）：", "dim")
+        for citation in answer.nearest:
+            self._source(citation)
+            quote = " ".join(citation.quote.split())
+            self._console.print(Padding(Text(quote if len(quote) <= 120 else quote[:120] + "…", "dim"), (0, 0, 0, 4)))
+
+    def _source(self, citation: Citation) -> None:
+        line = Text(f"[{citation.number}] ", "cyan")
+        line.append(f"{citation.path} {citation.locator}", "bold")
+        line.append(f"  {citation.title}")
+        if citation.date:
+            line.append(f"  {citation.date}", "dim")
+        self._console.print(line)
+
+    def explanation(self, explanation: Explanation) -> None:
+        """Words, passages and sentences, each with the scores that ranked it."""
+        self._console.print()
+        words = "  ".join(f"{word} {share:.2f}" for word, share in explanation.query.words.items())
+        self.say(f"Words and their share of the question: {words}", f"词语及其在问题中的份量：{words}")
+        columns = ("#", "score", "cosine", "sentence", "words", "dense", "lexical", "passage")
+        chinese = ("#", "得分", "余弦", "最佳句", "词语", "向量名次", "词语名次", "段落")
+        self._rows(
+            chinese if self._chinese else columns,
+            [
+                (
+                    str(n),
+                    f"{hit.score:.2f}",
+                    f"{hit.cosine:.3f}",
+                    f"{hit.sentence_cosine:.3f}",
+                    f"{hit.word_share:.2f}",
+                    str(hit.dense_rank or "-"),
+                    str(hit.lexical_rank or "-"),
+                    hit.passage.id,
+                )
+                for n, hit in enumerate(explanation.hits, 1)
+            ],
+        )
+        self._rows(
+            ("份额", "得分", "余弦", "词语", "句子")
+            if self._chinese
+            else ("share", "score", "cosine", "words", "sentence"),
+            [
+                (f"{c.share:.3f}", f"{c.score:.2f}", f"{c.features.cosine:.3f}", f"{c.features.word_share:.2f}", c.text)
+                for c in explanation.candidates[:8]
+            ],
+        )
+
+    def documents(self, documents: Sequence[DocumentSummary]) -> None:
+        columns = ("id", "path", "title", "date", "characters", "passages")
+        chinese = ("编号", "路径", "标题", "日期", "字数", "段落数")
+        self._rows(
+            chinese if self._chinese else columns,
+            [(d.id, d.path, d.title, d.date or "-", str(d.characters), str(d.passages)) for d in documents],
+        )
+
+    def _rows(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        if not self._console.is_terminal:
+            for row in (columns, *rows):
+                print("\t".join(row), file=self._console.file)  # rich would turn the tabs into spaces
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        self._console.print(table)

@@ -1,0 +1,43 @@
+"""A follow-up -> questions that might stand for it; the documents decide which one does.
+
+A question that leaves its subject out ("那今年的目标呢?") is read together with the question before it. Whether it
+leaves something out cannot be told from its form alone, so where it may stand by itself, both readings are given.
+"""
+
+from collections.abc import Sequence
+
+import regex
+
+from rag.text import content_words, fold
+from rag.types import Turn
+
+_LEANS = regex.compile(
+    r"^(?:那么?|还有|另外|其中|然后|and\b|what about|how about|et\b|und\b|y\b|では|それ)|呢\s*[?？]*$"
+    r"|[它其]|他们|她们|该(?:公司|企业|项目|区|市|基地|园区|产品|机构)|这(?:家|个|些|里|次|一)|那(?:家|个|些|里|次|一|年)"
+    r"|\b(?:it|its|they|their|them|this|that|these|those|there|he|she|his|her)\b",
+    flags=regex.IGNORECASE,
+)
+_FEW_WORDS = 8
+
+
+def readings(question: str, history: Sequence[Turn]) -> list[str]:
+    """Standalone readings of `question`, at most two: joined to what it follows, and by itself where that is
+    possible."""
+    asked = [turn.text for turn in history if turn.role == "user"]
+    if not asked:
+        return [question]
+    leans = _leans(question)
+    if not leans and len(content_words(question)) > _FEW_WORDS:
+        return [question]
+    before = asked[-1]
+    for earlier in reversed(asked[:-1]):  # the question before may itself lean on one before it
+        if not _leans(before):
+            break
+        before = f"{earlier} {before}"
+    joined = f"{before} {question}"
+    return [joined] if leans else [joined, question]
+
+
+def _leans(question: str) -> bool:
+    """Whether its form says that something is left out."""
+    return _LEANS.search(fold(question).strip()) is not None

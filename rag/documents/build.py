@@ -1,0 +1,200 @@
+"""A file's paragraphs -> its documents: articles told apart, titles and dates found, canonical text laid out."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import regex
+
+from rag.documents.clean import clean, date_line, display_width, is_terminal, without_bullet
+from rag.documents.paragraphs import Kind, Line, Paragraph
+from rag.documents.readers import read_bytes, read_paragraphs
+from rag.errors import EmptyFileError
+from rag.text import find_date
+from rag.types import Document, Section
+
+_TITLE_WIDTH = 90.0
+_TITLE_AMONG = 4  # a title stands among the first paragraphs
+_MIN_BODY = 60.0  # display width of the text that makes a title line an article's
+_COLUMN_TAG = regex.compile(r"^[【\[][^】\]]{1,20}[】\]]\s*")
+_DATED_HEAD = 3  # paragraphs whose own dates may be the document's
+
+
+@dataclass(frozen=True, slots=True)
+class _Article:
+    title: Paragraph | None
+    body: tuple[Paragraph, ...]
+    date: str | None
+
+
+def read_documents(file: Path, path: str, limit_mb: int) -> list[Document]:
+    """The documents of one file, in order. `path` is the name they are cited by.
+
+    Raises PathMissingError, FormatUnknownError (exit code 2), or a DocumentError where this file cannot be read.
+    """
+    data = read_bytes(file, limit_mb)
+    return build_documents(read_paragraphs(file, data), path, hashlib.sha256(data).hexdigest())
+
+
+def build_documents(raw: Sequence[Paragraph], path: str, sha256: str) -> list[Document]:
+    """Raw paragraphs of one file -> its documents. Raises EmptyFileError where nothing is left after cleaning."""
+    articles = _articles(clean(raw))
+    documents = [_document(article, f"{path}#{n}", path, sha256) for n, article in enumerate(articles)]
+    documents = [document for document in documents if document.text]
+    if not documents:
+        raise EmptyFileError(path=path)
+    return documents
+
+
+def text_document(text: str, path: str, title: str = "") -> Document:
+    """A text that is clean already (a paragraph of a Q&A set) as one document, its lines kept as they are."""
+    lines = [
+        Paragraph((Line(line.strip(), number),), settled=True)
+        for number, line in enumerate(text.split("\n"), 1)
+        if line.strip()
+    ]
+    heading = Paragraph((Line(title, 1),), Kind.HEADING, level=1, settled=True) if title else None
+    return _document(
+        _Article(heading, tuple(lines), None), f"{path}#0", path, hashlib.sha256(text.encode()).hexdigest()
+    )
+
+
+# --- articles ----------------------------------------------------------------------------------------------------
+
+
+def _articles(paragraphs: Sequence[Paragraph]) -> list[_Article]:
+    """One article, or several where title, body and date repeat; then what stands outside the pattern is page
+    furniture."""
+    dated = [i for i, paragraph in enumerate(paragraphs) if date_line(paragraph.text)]
+    if len(dated) >= 2:
+        articles = _dated_articles(paragraphs, dated)
+        if len(articles) >= 2:
+            return _without_column_tag(articles)
+    return [_single(paragraphs)]
+
+
+def _dated_articles(paragraphs: Sequence[Paragraph], dated: Sequence[int]) -> list[_Article]:
+    """Articles of the form (title, date, body) or (title, body, date), whichever the dates stand in."""
+    dates_follow_titles = sum(i > 0 and _is_title(paragraphs[i - 1]) for i in dated) * 2 > len(dated)
+    if dates_follow_titles:
+        starts = [i - 1 for i in dated if i > 0 and _is_title(paragraphs[i - 1])]
+        blocks = [paragraphs[a:b] for a, b in zip(starts, [*starts[1:], len(paragraphs)], strict=True)]
+    else:
+        blocks = [paragraphs[a:b] for a, b in zip([0, *(i + 1 for i in dated)], [i + 1 for i in dated], strict=False)]
+    articles = []
+    for block in blocks:
+        title = next((i for i, paragraph in enumerate(block) if _is_title(paragraph)), None)
+        body = [p for p in block[(title or 0) + 1 :] if not date_line(p.text)]
+        if title is not None and sum(display_width(p.text) for p in body) >= _MIN_BODY:
+            date = next(date for p in block if (date := date_line(p.text)))
+            articles.append(_Article(block[title], tuple(body), date))
+    return articles
+
+
+def _is_title(paragraph: Paragraph) -> bool:
+    text = paragraph.text
+    return not date_line(text) and display_width(text) <= _TITLE_WIDTH and not is_terminal(text)
+
+
+def _without_column_tag(articles: Sequence[_Article]) -> list[_Article]:
+    """Titles without the bullet and the tag (【Column】) that all of them carry: those are the site's, not theirs."""
+    titles = [without_bullet(article.title.text) for article in articles if article.title]
+    found = _COLUMN_TAG.match(titles[0])
+    tag = found.group() if found and all(title.startswith(found.group()) for title in titles) else ""
+    named = []
+    for article, title in zip(articles, titles, strict=True):
+        assert article.title is not None
+        text = title.removeprefix(tag) or title
+        line = Line(text, article.title.lines[0].number)
+        named.append(_Article(Paragraph((line,), Kind.HEADING, level=1), article.body, article.date))
+    return named
+
+
+def _single(paragraphs: Sequence[Paragraph]) -> _Article:
+    """The whole file as one article; its title is the first heading, or the first line that could be one."""
+    date = next((date for p in paragraphs if (date := date_line(p.text))), None)
+    body = [p for p in paragraphs if not date_line(p.text)]
+    head = body[:_TITLE_AMONG]
+    title = next((p for p in head if p.kind is Kind.HEADING and p.level == 1), None)
+    title = title or next((p for p in head if _is_title(p)), None)
+    if date is None:
+        found = (
+            find_date(p.text)
+            for p in body[:_DATED_HEAD]
+            if p.kind is not Kind.TEXT or display_width(p.text) < _TITLE_WIDTH
+        )
+        date = next((match[0] for match in found if match), None)
+    return _Article(title, tuple(p for p in body if p is not title), date)
+
+
+# --- layout ------------------------------------------------------------------------------------------------------
+
+
+def _document(article: _Article, key: str, path: str, sha256: str) -> Document:
+    """Paragraphs laid out one a line, the title first; offsets of sections and source lines kept on the way."""
+    pieces: list[str] = []
+    marks: list[tuple[int, int]] = []
+    headings: list[tuple[int, int, str]] = []  # offset, level, title
+    offset = 0
+    paragraphs = [*([article.title] if article.title else []), *article.body]
+    for paragraph in paragraphs:
+        text = paragraph.text
+        marks.extend((offset + start, number) for start, number in paragraph.offsets())
+        if paragraph is not article.title:
+            if paragraph.kind is Kind.HEADING:
+                headings.append((offset, max(2, paragraph.level), text))
+            elif opening := _opening(text):
+                headings.append((offset, _opening_level(text), opening))
+        pieces.append(text)
+        offset += len(text) + 1
+    text = "\n".join(pieces)
+    title = article.title.text if article.title else _first_words(text)
+    return Document(
+        id=hashlib.sha256(key.encode()).hexdigest()[:16],
+        path=path,
+        title=title,
+        date=article.date,
+        text=text,
+        sections=_sections(headings, len(text)),
+        lines=tuple(_merged(marks)),
+        sha256=sha256,
+    )
+
+
+_NUMBERED = regex.compile(r"^(?:[一二三四五六七八九十]{1,3}、|[（(][一二三四五六七八九十]{1,3}[)）])")
+
+
+def _opening(text: str) -> str | None:
+    """The heading that a numbered paragraph carries in its first clause: "(二)着力增强…功能。" -> that clause."""
+    if not _NUMBERED.match(text):
+        return None
+    clause = regex.split(r"[，,。；;：:\n]", text, maxsplit=1)[0]
+    return clause if display_width(clause) <= 40 else clause[:30]
+
+
+def _opening_level(text: str) -> int:
+    return 3 if text[0] in "（(" else 2
+
+
+def _sections(headings: Sequence[tuple[int, int, str]], length: int) -> tuple[Section, ...]:
+    """Each heading's section runs to the next heading of its level or an outer one."""
+    sections = []
+    for i, (start, level, title) in enumerate(headings):
+        end = next((later for later, other, _ in headings[i + 1 :] if other <= level), length)
+        sections.append(Section(start, end, level, title))
+    return tuple(sections)
+
+
+def _merged(marks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Marks that say nothing new (the same source line goes on) left out."""
+    merged: list[tuple[int, int]] = []
+    for offset, number in marks:
+        if not merged or merged[-1][1] != number:
+            merged.append((offset, number))
+    return merged
+
+
+def _first_words(text: str, width: int = 30) -> str:
+    line = text.split("\n", 1)[0]
+    return line if len(line) <= width else line[:width] + "…"

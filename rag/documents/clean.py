@@ -1,0 +1,307 @@
+"""Raw lines -> paragraphs as their author wrote them: wrapped lines joined, headings apart, furniture and repeats
+left out.
+
+Every rule is about form (how lines end and begin, how wide they are, what repeats), never about a file's own words.
+"""
+
+import itertools
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import regex
+
+from rag.documents.paragraphs import Kind, Line, Paragraph
+from rag.text import find_date, fold, has_han, word_spans_boundary
+
+_TERMINAL = regex.compile(r"(?:[。！？!?；;：:…]|——|(?<![A-Z])\.)[”’」』）)】》\"']*$")
+_CLOSED = regex.compile(r"^(?:[（(【\[].*[)）】\]]|“[^“”]*”)$")
+_CANNOT_START = "，,。.；;：:！!？?、）)】》”’」』％%"
+_CANNOT_END = "，,、（(“‘「『《【"
+_CLAUSE = regex.compile(r"[，,；;、]")
+_ITEM = regex.compile(
+    r"^(?:[•·●○■□◆▪▶➢✓※*]|[-–](?=\s)|——|[一二三四五六七八九十]{1,3}、|[（(](?:[一二三四五六七八九十]{1,3}|\d{1,2})[)）]|\d{1,2}(?:[.．、)）](?!\d)|(?:\.\d{1,2})+\s)|第[一二三四五六七八九十百\d]{1,4}[章节条编部分])"
+)
+_BULLET = regex.compile(r"^(?:[•·●○■□◆▪▶➢✓※*]|[-–](?=\s))\s*")
+_ENUMERATED = regex.compile(
+    r"(?<=[。！？!?；;：:”）)])\s*(?=[一二三四五六七八九十]{1,3}、|[（(][一二三四五六七八九十]{1,3}[)）])"
+)
+_INLINE_HEADING = regex.compile(
+    r"^((?:[一二三四五六七八九十]{1,3}、|[（(][一二三四五六七八九十]{1,3}[)）])[^，,。；;！？!?\s]{2,40})\s+(?=\S)"
+)
+_DATE_LINE = regex.compile(
+    r"^(?:(?:发布|发表|更新|印发)?(?:日期|时间|于)|date|published|updated)?\s*[:：]?\s*(?P<date>(?:19|20)\d{2}\s*[-/.年]\s*\d{1,2}\s*(?:[-/.月]\s*\d{1,2}\s*日?|月))"
+    r"(?:\s*[（(]?星期[一二三四五六日天][)）]?)?(?:[\sT]+\d{1,2}:\d{2}(?::\d{2})?)?(?:\s+(?:(?:浏览|阅读|点击|来源|作者|字号)\S*\s*)*\d*)?$",
+    flags=regex.IGNORECASE,
+)
+_FURNITURE = regex.compile(
+    r"^(?:第?\s*\d+\s*页|共\s*\d+\s*页|第?\s*\d+\s*页?\s*[/／,，共]\s*共?\s*\d+\s*页?|[-—–~·\s]*\d{1,4}[-—–~·\s]*|page\s+\d+(?:\s+of\s+\d+)?"
+    r"|上一[页篇].{0,40}|下一[页篇].{0,40}|返回(?:顶部|首页|列表)|打印本?页?|关闭(?:窗口|本页)?|分享到?.{0,12}|扫一扫.{0,20}"
+    r"|(?:责任编辑|责编|编辑|校对|审核|版权所有|主办单位|承办单位|网站标识码)\s*[:：].{0,40}|.{0,20}ICP备.{0,30}|.{0,30}公网安备.{0,30}"
+    r"|(?:copyright|©|\(c\)).{0,60}|all rights reserved.{0,20}|(?:tel|电话|热线)?[:：\s]*[\d\-\s()（）]{7,20}|https?://\S+|www\.\S+"
+    r"|(?:home|首页)\s*[>›»/].{0,80}|(?:cookie|隐私).{0,20}(?:设置|政策|policy|settings))$",
+    flags=regex.IGNORECASE,
+)
+_LETTER_SPACED = regex.compile(r"(?:(?<=\p{Han}) (?=[\p{Han}\p{P}]))|(?:(?<=\p{P}) (?=\p{Han}))")
+
+_SENTENCE_INSIDE = regex.compile(r"[。！？；].*[^。！？；]")  # a sentence ended here and another began: running text
+
+_SLACK = 2.0  # a full line may be this much narrower, for a mark that may not begin the next line
+_LONG = 60.0  # display width beyond which an unfinished line is running text, whatever its neighbours
+_NARROWEST = 8.0  # a column narrower than this is a list of labels
+_HEADING_WIDTH = 45.0
+_LOOK_AHEAD = 3  # captions that may stand between two halves of a sentence
+_REPEAT_MIN = 20  # characters; shorter paragraphs may honestly repeat
+
+
+def clean(raw: Sequence[Paragraph]) -> list[Paragraph]:
+    """Joined, marked, without furniture and repeats; source lines kept."""
+    kept = [_tidied(p) for p in raw if p.settled or not is_furniture(p.text)]
+    joined = _join([p for p in kept if p.text])
+    parts = [part for paragraph in joined for part in _split_inline(paragraph)]
+    return _without_repeats(_without_menus(_mark(parts)))
+
+
+def is_furniture(text: str) -> bool:
+    """Page numbers, print and share buttons, copyright and phone lines: what no author wrote."""
+    return _FURNITURE.match(text.strip()) is not None and date_line(text) is None
+
+
+def date_line(text: str) -> str | None:
+    """The ISO date of a line that holds nothing but a date (and a time, a source or a view count)."""
+    match = _DATE_LINE.match(text.strip())
+    found = find_date(match["date"]) if match else None
+    return found[0] if found else None
+
+
+def is_terminal(text: str) -> bool:
+    """Whether a paragraph that ends so is finished."""
+    return _TERMINAL.search(text) is not None or _CLOSED.match(text) is not None
+
+
+def without_bullet(text: str) -> str:
+    return _BULLET.sub("", text)
+
+
+def display_width(text: str) -> float:
+    """Width in full-width characters: ASCII counts half."""
+    return sum(1.0 if unicodedata.east_asian_width(c) in "WFA" else 0.5 for c in text[:400]) + max(0, len(text) - 400)
+
+
+def _tidied(paragraph: Paragraph) -> Paragraph:
+    """White space that typesetting put between Chinese characters taken out; where it parts phrases, kept."""
+    return replace(paragraph, lines=tuple(Line(_tidy(line.text), line.number) for line in paragraph.lines))
+
+
+def _tidy(text: str) -> str:
+    text = text.strip()
+    if not has_han(text):
+        return text
+    gaps = len(_LETTER_SPACED.findall(text))
+    if gaps >= 3 and gaps * 3 >= len(text) - gaps:  # letter-spaced to fill a narrow column
+        return _LETTER_SPACED.sub("", text)
+    return text
+
+
+# --- joining -----------------------------------------------------------------------------------------------------
+
+
+def _join(lines: Sequence[Paragraph]) -> list[Paragraph]:
+    widths = _wrap_widths(lines)
+    waiting = list(zip(lines, widths, strict=True))[::-1]
+    joined: list[Paragraph] = []
+    while waiting:
+        left, width = waiting.pop()
+        while waiting:
+            ahead = _continuation(left, width, waiting)
+            if ahead is None:
+                break
+            right, width = waiting.pop(-1 - ahead)
+            left = replace(left, lines=left.lines + right.lines)
+        joined.append(left)
+    return joined
+
+
+def _continuation(
+    left: Paragraph, width: float | None, waiting: Sequence[tuple[Paragraph, float | None]]
+) -> int | None:
+    """How many paragraphs ahead the rest of `left` stands (0: the next one), or None where `left` is complete."""
+    tail = left.lines[-1].text
+    if left.settled or is_terminal(tail) or date_line(tail):
+        return None
+    right = waiting[-1][0]
+    may = _may_continue(right)
+    if may and _must_continue(left, tail, right):
+        return 0
+    running = _CLAUSE.search(left.text) is not None
+    if running and display_width(left.text) >= _LONG / 2:
+        for ahead, (candidate, _) in enumerate(waiting[-2 : -2 - _LOOK_AHEAD : -1], 1):
+            skipped = waiting[-ahead][0]
+            if display_width(skipped.text) > _LONG or not skipped.gap:
+                break
+            if _may_continue(candidate) and _must_continue(left, tail, candidate):
+                return ahead
+    if may and right.gap < 3 and (_SENTENCE_INSIDE.search(tail) or _is_full(left, width)):
+        return 0
+    return 0 if may and running and display_width(tail) > _LONG else None
+
+
+def _is_full(left: Paragraph, width: float | None) -> bool:
+    """Whether the last line of `left` fills its column; a first line may lack the width of its indent."""
+    indent = 1.0 if len(left.lines) == 1 else 0.0
+    return width is not None and display_width(left.lines[-1].text) >= width - _SLACK - indent
+
+
+def _may_continue(right: Paragraph) -> bool:
+    text = right.text
+    return not right.settled and not _ITEM.match(text) and not date_line(text) and not _CLOSED.match(text)
+
+
+def _must_continue(left: Paragraph, tail: str, right: Paragraph) -> bool:
+    """The two lines cannot be parted: punctuation, an open quotation or a word runs across."""
+    head = right.lines[0].text
+    if head[0] in _CANNOT_START or head[0].islower() or tail[-1] in _CANNOT_END:
+        return True
+    return _closes(left.text, head) or (len(tail) >= 6 and word_spans_boundary(tail, head))
+
+
+def _closes(left: str, head: str) -> bool:
+    for opener, closer in ("“”", "（）", "()", "《》"):
+        if left.count(opener) > left.count(closer):
+            closing, opening = head.find(closer), head.find(opener)
+            if closing >= 0 and (opening < 0 or closing < opening):
+                return True
+    return False
+
+
+def _wrap_widths(lines: Sequence[Paragraph], reach: int = 6) -> list[float | None]:
+    """For each line the width that its neighbourhood is wrapped at, None where it is not wrapped.
+
+    Wrapped text shows in many lines of nearly the same width; a line as wide as that was broken, not ended. Of the
+    lines before, after and around, the most even ones speak, so that a column's first and last lines know their column.
+    """
+    sizes = [display_width(line.text) for line in lines]
+    return [
+        max(
+            _evenness(sizes[max(0, i - before) : i + after + 1])
+            for before, after in ((reach, 0), (0, reach), (reach // 2, reach // 2))
+        )[1]
+        for i in range(len(sizes))
+    ]
+
+
+def _evenness(near: Sequence[float]) -> tuple[float, float | None]:
+    """(share of full lines, the width that most of them reach); no width where too few lines are full to call it
+    wrapped."""
+    top = max(near)
+    full = sorted(size for size in near if size >= top - _SLACK - 1)
+    wrapped = _NARROWEST <= top <= _LONG and len(full) >= 3 and len(full) * 2 >= len(near)
+    return (len(full) / len(near), full[len(full) // 4]) if wrapped else (0.0, None)
+
+
+# --- structure ---------------------------------------------------------------------------------------------------
+
+
+def _split_inline(paragraph: Paragraph) -> list[Paragraph]:
+    """A paragraph that holds numbered parts (一、 （二）) in one run becomes one paragraph a part, headings apart."""
+    if paragraph.settled or not has_han(paragraph.text):
+        return [paragraph]
+    text, marks = paragraph.text, paragraph.offsets()
+    cuts = [0, *(match.end() for match in _ENUMERATED.finditer(text) if match.end()), len(text)]
+    parts = []
+    for start, end in itertools.pairwise(cuts):
+        heading = _INLINE_HEADING.match(text[start:end])
+        if heading:
+            middle = start + heading.end(1)
+            parts.append(replace(_slice(paragraph, text, marks, start, middle), kind=Kind.HEADING))
+            start = middle
+        part = _slice(paragraph, text, marks, start, end)
+        if part.lines:
+            parts.append(part)
+    return parts
+
+
+def _slice(paragraph: Paragraph, text: str, marks: list[tuple[int, int]], start: int, end: int) -> Paragraph:
+    bounds = [*marks, (len(text), 0)]
+    lines = []
+    for (a, number), (b, _) in itertools.pairwise(bounds):
+        piece = text[max(a, start) : min(b, end)].strip()
+        if piece:
+            lines.append(Line(piece, number))
+    return replace(paragraph, lines=tuple(lines))
+
+
+def _mark(paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
+    """Headings and list items told from running text; headings that follow each other nest."""
+    marked: list[Paragraph] = []
+    run = 0
+    for paragraph in paragraphs:
+        text = paragraph.text
+        kind = paragraph.kind
+        if kind is Kind.TEXT and not date_line(text):
+            if looks_like_heading(text):
+                kind = Kind.HEADING
+            elif _ITEM.match(text) and display_width(text) <= 2 * _LONG:
+                kind = Kind.ITEM
+        run = run + 1 if kind is Kind.HEADING else 0
+        level = paragraph.level or (_level(text, run) if kind is Kind.HEADING else 0)
+        marked.append(replace(paragraph, kind=kind, level=level))
+    return marked
+
+
+def looks_like_heading(text: str) -> bool:
+    """Short, unfinished by punctuation, and more than a number."""
+    return display_width(text) <= _HEADING_WIDTH and not is_terminal(text) and sum(map(str.isalpha, text)) >= 2
+
+
+def _level(text: str, run: int) -> int:
+    if regex.match(r"第[一二三四五六七八九十百\d]+[章编部]|[一二三四五六七八九十]{1,3}、", text):
+        return 2
+    if regex.match(r"[（(][一二三四五六七八九十]{1,3}[)）]|第[一二三四五六七八九十百\d]+[节条]", text):
+        return 3
+    if regex.match(r"\d{1,2}[.．、]", text):
+        return 4
+    return 1 + run
+
+
+def _without_menus(paragraphs: Sequence[Paragraph], least: int = 4, width: float = 12.0) -> list[Paragraph]:
+    """Without runs of short unfinished lines that lead to no text: navigation, buttons, tag lists."""
+    kept: list[Paragraph] = []
+    run: list[Paragraph] = []
+    for paragraph in [*paragraphs, None]:
+        if paragraph is not None and _is_label(paragraph, width):
+            run.append(paragraph)
+            continue
+        # The last line of a run may be the heading of the text that follows.
+        spared = 1 if paragraph is not None else 0
+        kept.extend(run if len(run) < least + spared else run[len(run) - spared :])
+        run = []
+        if paragraph is not None:
+            kept.append(paragraph)
+    return kept
+
+
+def _is_label(paragraph: Paragraph, width: float) -> bool:
+    text = paragraph.text
+    return (
+        not paragraph.settled
+        and display_width(text) <= width
+        and not is_terminal(text)
+        and not any(map(str.isdigit, text))
+    )
+
+
+def _without_repeats(paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
+    """A paragraph printed twice is kept once; so is a heading that runs on every page."""
+    forms = [fold(regex.sub(r"\s", "", paragraph.text)) for paragraph in paragraphs]
+    counts = Counter(forms)
+    seen: set[str] = set()
+    kept = []
+    for paragraph, form in zip(paragraphs, forms, strict=True):
+        running_head = paragraph.kind is Kind.HEADING and counts[form] >= 3
+        if form in seen and (len(form) >= _REPEAT_MIN or running_head) and not date_line(paragraph.text):
+            continue
+        seen.add(form)
+        kept.append(paragraph)
+    return kept

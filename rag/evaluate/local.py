@@ -1,0 +1,47 @@
+"""The assistant of this package as what is evaluated: over the current store, or one built from a set's paragraphs."""
+
+from collections.abc import Sequence
+
+from rag.assistant import LocalAssistant, fingerprint_of
+from rag.documents import text_document
+from rag.errors import StoreError
+from rag.evaluate.questions import SourceDocument
+from rag.evaluate.run import Subject
+from rag.ingest import index_document
+from rag.models import load_embedder
+from rag.progress import Report
+from rag.settings import Settings
+from rag.store import LocalStore, open_store
+from rag.text import build_dictionary, use_dictionary
+
+
+class LocalSubjects:
+    """Meets `rag.evaluate.run.SubjectFactory`. Built stores stay in the cache folder, by content and fingerprint."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        build_dictionary(settings.cache)
+        use_dictionary(settings.cache)
+        self.embedder = load_embedder(settings)
+
+    def open(self) -> Subject:
+        return self._subject(open_store(self._settings.store, fingerprint_of(self.embedder)))
+
+    def build(self, documents: Sequence[SourceDocument], key: str, report: Report) -> Subject:
+        folder = self._settings.cache / "evaluate" / key
+        fingerprint = fingerprint_of(self.embedder)
+        try:
+            store = open_store(folder, fingerprint, write=True)
+        except StoreError:
+            store = open_store(folder, fingerprint, write=True, rebuild=True)
+        known = store.sources()
+        for done, source in enumerate(documents, 1):
+            if source.name not in known:
+                document = text_document(source.text, source.name, source.title)
+                store.add(source.name, [index_document(document, self.embedder)])
+            report("embedding", done, len(documents))
+        store.refresh()
+        return self._subject(store)
+
+    def _subject(self, store: LocalStore) -> Subject:
+        return Subject(LocalAssistant(store, self.embedder, self._settings), store, store.close)

@@ -1,0 +1,176 @@
+"""Wires the way in: file -> documents -> passages -> vectors -> store, one transaction a file."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from rag.documents import passage_id, passage_text, read_documents, split_document, suffixes
+from rag.errors import DocumentError, FormatUnknownError, PathMissingError
+from rag.text import simplify, words
+from rag.types import Document, Embedder, IndexedDocument, Store, Vectors
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, done so far, of how many); "passages" are the unit of long work."""
+
+_SLICE = 64  # passages embedded between two reports of progress
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What became of each file, by the path it is cited by."""
+
+    added: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    failed: list[tuple[str, DocumentError]] = field(default_factory=list)
+    passages: int = 0
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.added or self.updated or self.removed)
+
+
+def ingest(
+    paths: Sequence[Path],
+    store: Store,
+    embedder: Embedder,
+    *,
+    base: Path,
+    limit_mb: int,
+    progress: Progress = lambda *_: None,
+) -> IngestReport:
+    """Bring `store` up to date with files and folders.
+
+    A file that is unchanged since it was stored is passed over; of a folder, files that are gone are removed. One
+    file that cannot be read is reported and the others go on. Documents are cited relative to `base` where they lie
+    under it. Raises PathMissingError or FormatUnknownError before anything is written, and StoreError.
+    """
+    files = find_files(paths)
+    report = IngestReport()
+    known = store.sources()
+    for number, file in enumerate(files):
+        name = cited_path(file, base)
+        progress(name, number, len(files))
+        try:
+            sha256 = _sha256(file)
+            if known.get(name) == sha256:
+                report.unchanged.append(name)
+                continue
+            documents = read_documents(file, name, limit_mb)
+        except DocumentError as error:
+            report.failed.append((name, error))
+            continue
+        twin = next((path for path, stored in known.items() if stored == sha256), None)
+        vectors = _stored_vectors(store, twin) if twin else [None] * len(documents)
+        indexed = [
+            index_document(document, embedder, progress, of_twin)
+            for document, of_twin in zip(documents, vectors, strict=True)
+        ]
+        store.add(name, indexed)
+        report.passages += sum(len(one.passages) for one in indexed)
+        (report.updated if name in known else report.added).append(name)
+        known[name] = sha256
+    for name in _gone(paths, files, known, base):
+        store.remove(name)
+        report.removed.append(name)
+    progress("", len(files), len(files))
+    store.refresh()
+    return report
+
+
+def index_document(
+    document: Document,
+    embedder: Embedder,
+    progress: Progress = lambda *_: None,
+    vectors: tuple[Vectors, Vectors] | None = None,
+) -> IndexedDocument:
+    """Split and embed one document. Traditional Chinese is embedded in its simplified form, as questions are.
+
+    `vectors`, of its passages and of its sentences, are taken as they are where they are known already.
+    """
+    passages, sentences = split_document(document, embedder.count_tokens, embedder.max_tokens)
+    texts = [passage_text(document, passage) for passage in passages]
+    spans = [document.text[sentence.start : sentence.end] for sentence in sentences]
+    if vectors is None:
+        both = _embed(embedder, [simplify(text) for text in [*texts, *spans]], document.path, progress)
+        vectors = both[: len(texts)], both[len(texts) :]
+    return IndexedDocument(
+        document=document,
+        passages=tuple(passages),
+        sentences=tuple(sentences),
+        vectors=vectors[0],
+        sentence_vectors=vectors[1],
+        words=tuple(tuple(words(text)) for text in texts),
+    )
+
+
+def _stored_vectors(store: Store, path: str) -> list[tuple[Vectors, Vectors] | None]:
+    """Vectors of the passages and sentences of each document of `path`: a file of equal content has the same ones."""
+    found: list[tuple[Vectors, Vectors] | None] = []
+    for document in store.documents():
+        if document.path == path:
+            ids = [passage_id(document.id, ordinal) for ordinal in range(document.passages)]
+            sentences = np.concatenate([vectors for _, vectors in store.sentences(ids)])
+            found.append((store.passage_vectors(ids), sentences))
+    return found
+
+
+def _embed(embedder: Embedder, texts: Sequence[str], what: str, progress: Progress) -> Vectors:
+    parts = [np.zeros((0, embedder.dim), dtype=np.float32)]
+    for start in range(0, len(texts), _SLICE):
+        parts.append(embedder.embed_passages(texts[start : start + _SLICE]))
+        progress(what, min(start + _SLICE, len(texts)), len(texts))
+    return np.concatenate(parts)
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """Files to read: those named, and those in the folders named (and below) that have a reader; each once, sorted."""
+    found: set[Path] = set()
+    for path in paths:
+        if not path.exists():
+            raise PathMissingError(path=path)
+        if path.is_dir():
+            found.update(child for child in _walk(path) if child.suffix.lower() in suffixes())
+        elif path.suffix.lower() not in suffixes():
+            raise FormatUnknownError(path=path, known=" ".join(suffixes()))
+        else:
+            found.add(path.resolve())
+    return sorted(found)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder.resolve()):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+
+
+def cited_path(file: Path, base: Path) -> str:
+    """How a file is named in citations: relative to `base` where it lies under it, else absolute."""
+    file, base = file.resolve(), base.resolve()
+    return (file.relative_to(base) if file.is_relative_to(base) else file).as_posix()
+
+
+def _gone(paths: Sequence[Path], files: Sequence[Path], known: dict[str, str], base: Path) -> list[str]:
+    """Stored paths under an ingested folder whose file is no longer there."""
+    present = {cited_path(file, base) for file in files}
+    folders = [cited_path(path, base).rstrip("/") + "/" for path in paths if path.is_dir()]
+    under_base = any(path.is_dir() and path.resolve() == base.resolve() for path in paths)
+    return sorted(
+        name
+        for name in known
+        if name not in present
+        and (any(name.startswith(f) for f in folders) or (under_base and not name.startswith("/")))
+    )
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""  # reading it will say what is wrong

@@ -1,0 +1,114 @@
+"""The bundled embedding model on ONNX Runtime: answering never imports torch."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from rag.errors import ModelBuildError
+from rag.models.layout import EMBEDDER_NAME, MAX_TOKENS, MODEL_FILE, PROMPTS
+from rag.models.unigram import Unigram
+from rag.types import Vectors
+
+
+class OnnxEmbedder:
+    """int8 multilingual-e5-small; meets `rag.types.Embedder`. May be used from several threads.
+
+    A text is encoded by itself, never in a batch: activations are quantised by the range of the whole batch, so batch
+    mates would change its vector (cosine 0.998, as much as int8 itself costs), and the same text must give the same
+    bytes wherever it stands. Instead each core takes a text of its own, which is as fast as batches of whole passages.
+
+    A text over `max_tokens` is read in windows and none of it is lost: its vector is the mean of the windows' means,
+    weighted by their tokens, as in the engine that the weights come with.
+    """
+
+    name = EMBEDDER_NAME
+    max_tokens = MAX_TOKENS
+
+    def __init__(self, folder: Path, threads: int = 0) -> None:
+        """Load the built model in `folder`; `threads` 0 means all cores. Raises ModelBuildError."""
+        self._folder = folder
+        self._threads = threads or os.cpu_count() or 1
+        self._together = self._open(self._threads)
+        self.dim = int(self._together.get_outputs()[0].shape[-1])
+        try:
+            self._tokenizer = Unigram(folder)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelBuildError(path=folder, reason=str(error)) from error
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(self._tokenizer.encode(PROMPTS["passage"] + text)) for text in texts]
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        return self._embed(PROMPTS["passage"], texts)
+
+    def embed_questions(self, texts: Sequence[str]) -> Vectors:
+        return self._embed(PROMPTS["query"], texts)
+
+    def embed_spans(self, text: str, spans: Sequence[tuple[int, int]]) -> tuple[NDArray[np.float32], Vectors]:
+        """A passage's vector [dim] and, from the same pass, one for each character span [start, end) of it: [n, dim].
+
+        "Late chunking" (Günther et al. 2024): a span's vector is the mean of its tokens' vectors, which have seen the
+        whole passage. A span in which no token begins gets the passage's vector.
+        """
+        prompt = PROMPTS["passage"]
+        ids, origins = self._tokenizer.encode_with_origins(prompt + text)
+        windows = self._read(ids, self._together)
+        whole = _pool(windows)
+        tokens = np.concatenate([window[1:-1] for window in windows])
+        places = np.array(origins[1:-1]) - len(prompt)
+        inside = [tokens[(start <= places) & (places < end)] for start, end in spans]
+        rows = [_unit(span.mean(axis=0)) if len(span) else whole for span in inside]
+        return whole, np.array(rows, dtype=np.float32).reshape(len(spans), self.dim)
+
+    def _embed(self, prompt: str, texts: Sequence[str]) -> Vectors:
+        if len(texts) == 1 or self._threads == 1:
+            rows = [self._vector(prompt + text, self._together) for text in texts]
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                rows = list(pool.map(lambda text: self._vector(prompt + text, self._apart), texts))
+        return np.array(rows, dtype=np.float32).reshape(len(texts), self.dim)
+
+    def _vector(self, text: str, session: onnxruntime.InferenceSession) -> NDArray[np.float32]:
+        return _pool(self._read(self._tokenizer.encode(text), session))
+
+    def _read(self, ids: list[int], session: onnxruntime.InferenceSession) -> list[NDArray[np.float32]]:
+        """The last layer for each window of a text: float32 [tokens, dim], <s> and </s> of the window included."""
+        first, *content, last = ids
+        size = MAX_TOKENS - 2
+        windows = []
+        for start in range(0, max(len(content), 1), size):
+            row = np.array([[first, *content[start : start + size], last]], dtype=np.int64)
+            feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
+            windows.append(np.asarray(session.run(None, feed)[0])[0])
+        return windows
+
+    def _open(self, threads: int) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.use_deterministic_compute = True
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it was saved optimised
+        path = self._folder / MODEL_FILE
+        try:
+            return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors have no base class of their own
+            raise ModelBuildError(path=self._folder, reason=str(error)) from error
+
+    @cached_property
+    def _apart(self) -> onnxruntime.InferenceSession:
+        """For many texts, each on one core."""
+        return self._open(1)
+
+
+def _pool(windows: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The mean of the windows' means, weighted by their tokens without <s> and </s>; unit length, [dim]."""
+    return _unit(np.sum([max(len(window) - 2, 1) * window.mean(axis=0) for window in windows], axis=0))
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)

@@ -1,0 +1,88 @@
+"""Question -> passages: candidates by meaning and by words, ranked by one fitted score.
+
+Both searches only propose. The score of a proposed passage joins the cosine of question and passage, the best cosine of
+question and one sentence of it (a passage of thirty facts is near no question; the one sentence is), and the share of
+the question's information that its words cover. That share is measured against all words of the question, also those
+that stand nowhere in the store: for a question in another language hardly any word can match, the share stays near
+zero for every passage, and the words have no say.
+"""
+
+import math
+
+import numpy as np
+
+from rag.cache import TextCache
+from rag.text import contains_word, content_words, search_words, simplify, years
+from rag.types import Embedder, Hit, Query, Store
+from rag.weights import Weights
+
+POOL = 30
+"""Passages that each of the two searches proposes."""
+
+PASSAGE_FEATURES = ("cosine", "sentence_cosine", "word_share", "years_missing")
+"""What ranks a passage, in the order of its weights; see `rag.types.Hit`."""
+
+
+def prepare(question: str, store: Store, embedder: Embedder) -> Query:
+    """Embed the question (simplified, as passages are) and weigh its content words by their information."""
+    words = content_words(question)
+    frequencies = store.word_frequencies(words)
+    total = store.passage_count()
+    information = [idf(frequencies[word], total) for word in words]
+    mass = sum(information) or 1.0
+    vector = embedder.embed_questions([simplify(question)])[0]
+    weighed = {word: bits / mass for word, bits in zip(words, information, strict=True)}
+    return Query(question, vector, tuple(search_words(question)), weighed)
+
+
+def idf(frequency: int, total: int) -> float:
+    """Inverse document frequency as in BM25 (Robertson & Zaragoza 2009, eq. 3.3), in Lucene's form that is never
+    negative."""
+    return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
+
+
+def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: int) -> list[Hit]:
+    """The `k` best passages, best first; ties by passage id. Fewer where the store holds fewer."""
+    dense = {passage_id: rank for rank, (passage_id, _) in enumerate(store.search_dense(query.vector, POOL), 1)}
+    lexical = {passage_id: rank for rank, (passage_id, _) in enumerate(store.search_words(query.terms, POOL), 1)}
+    ids = sorted(dense.keys() | lexical.keys())
+    passages = store.passages(ids)
+    if not passages:
+        return []
+    ids = [passage.id for passage in passages]
+    features = np.empty((len(ids), len(PASSAGE_FEATURES)))
+    features[:, 0] = store.passage_vectors(ids) @ query.vector
+    features[:, 1] = [
+        max(vectors @ query.vector, default=cosine)
+        for (_, vectors), cosine in zip(store.sentences(ids), features[:, 0], strict=True)
+    ]
+    asked_years = set(years(query.text))
+    for row, passage in enumerate(passages):
+        folded = texts.folded(passage)
+        features[row, 2] = word_share(query, folded)
+        features[row, 3] = years_missing(asked_years, folded)
+    scores = weights.passage(features)
+    best = sorted(range(len(ids)), key=lambda i: (-scores[i], ids[i]))[:k]
+    return [
+        Hit(
+            passage=passages[i],
+            score=float(scores[i]),
+            dense_rank=dense.get(ids[i]),
+            lexical_rank=lexical.get(ids[i]),
+            cosine=float(features[i, 0]),
+            sentence_cosine=float(features[i, 1]),
+            word_share=float(features[i, 2]),
+            years_missing=float(features[i, 3]),
+        )
+        for i in best
+    ]
+
+
+def word_share(query: Query, folded: str) -> float:
+    """Share (0..1) of the question's information whose words stand in a text in matching form."""
+    return sum(share for word, share in query.words.items() if contains_word(folded, word))
+
+
+def years_missing(asked: set[str], folded: str) -> float:
+    """Share (0..1) of the years asked for that a text does not name; 0 where none is asked for."""
+    return sum(year not in folded for year in asked) / len(asked) if asked else 0.0

@@ -1,0 +1,42 @@
+"""One validated Settings, read from RAG_* environment variables, passed as an argument; never a global."""
+
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rag.errors import SettingError
+
+
+class Settings(BaseSettings):
+    """Every knob a user may turn. Environment variable: RAG_ and the name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="RAG_", frozen=True, extra="ignore")
+
+    store: Path = Path("vectorstore")
+    cache: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir("rag"))
+    )  # built models; safe to delete
+    embedder: str = ""  # folder or hub name of a SentenceTransformer; "" is the bundled multilingual-e5-small
+    threads: int = Field(0, ge=0, le=256)  # 0: all cores
+    language: Literal["auto", "zh", "en"] = "auto"  # of messages
+    top_k: int = Field(8, ge=1, le=100)  # passages that are read for an answer
+    max_sentences: int = Field(3, ge=1, le=10)
+    min_confidence: float | None = Field(None, ge=0.0, le=1.0)  # None: the fitted threshold
+    max_question_chars: int = Field(2000, ge=1)
+    max_file_mb: int = Field(20, ge=1)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment; an override that is None counts as not given.
+
+    Raises SettingError, one line that names the variable, where a value is out of range.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "RAG_" + str(first["loc"][0]).upper()
+        raise SettingError(name=name, problem_en=first["msg"], problem_zh=first["msg"]) from None

@@ -1,0 +1,283 @@
+"""A store in a folder on this machine: SQLite holds the truth, FAISS and Tantivy are derived from it."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from rag.errors import StoreError, StoreMissingError
+from rag.store import database, files, rows
+from rag.store.check import check_indexed
+from rag.store.opening import lock_for_writing, open_reader, open_writer, settings_of
+from rag.types import Document, DocumentSummary, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
+
+if TYPE_CHECKING:
+    import filelock
+
+    from rag.store.derived import Indexes
+
+_CANDIDATES = 100  # the fewest that the approximate search proposes: re-ranking them costs less than asking twice
+
+
+def open_store(
+    path: str | Path, fingerprint: Fingerprint | None, *, write: bool = False, rebuild: bool = False
+) -> "LocalStore":
+    """Open the store in the folder `path`, for reading unless `write`.
+
+    `fingerprint` says which embedder and splitter the caller works with; None accepts any, for commands that need
+    neither. Reading never writes to the store. Writing makes the store where there is none (given a fingerprint) and
+    first brings the derived indexes up to date. `rebuild`, with `write` and a fingerprint, takes the store over empty,
+    whatever it held: readers that have it open keep the old content until the first `refresh`.
+
+    Raises StoreMissingError, StoreMismatchError, StoreLockedError (at once: another process, or another store object
+    of this one, is writing), StoreFullError, StoreCorruptError, StoreError.
+    """
+    folder = Path(path)
+    if rebuild and (not write or fingerprint is None):
+        raise ValueError("rebuild needs write=True and a fingerprint")
+    if not write:
+        stamp = files.state_stamp(folder)  # before the database: a refresh in between then shows at the first search
+        return LocalStore(folder, open_reader(folder, fingerprint), stamp=stamp)
+    if fingerprint is None and not (folder / files.DATABASE).exists():
+        raise StoreMissingError(path=folder)
+    lock = lock_for_writing(folder)
+    try:
+        store = LocalStore(folder, open_writer(folder, fingerprint, rebuild), lock=lock)
+    except BaseException:
+        lock.release()
+        raise
+    try:
+        if not rebuild:
+            store.refresh()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+class LocalStore:
+    """See `rag.types.Store` for what each method promises. Safe to share between threads. Made by `open_store`.
+
+    A reader holds the state it was opened at, and moves on, before a search, when a writer has refreshed the indexes.
+    A writer sees its own changes at once; a search between `add` and `refresh` refreshes first.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        db: sqlite3.Connection,
+        *,
+        lock: "filelock.BaseFileLock | None" = None,
+        stamp: tuple[int, int] | None = None,
+    ) -> None:
+        self.path = folder
+        self._db = db
+        self._writer_lock = lock
+        self._lock = RLock()
+        self._indexes: Indexes | None = None  # loaded at the first search: listing documents needs none
+        self._stamp = stamp
+        self._pins = 0
+        self._settings = settings_of(folder, db)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self._settings.fingerprint
+
+    @property
+    def generation(self) -> int:
+        return self._settings.generation
+
+    def add(self, path: str, documents: Sequence[IndexedDocument]) -> None:
+        check_indexed(path, documents, self.fingerprint.dim)
+        with self._change():
+            removed = rows.delete_path(self._db, path)
+            for place, indexed in enumerate(documents):
+                try:
+                    rows.insert_document(self._db, place, indexed)
+                except sqlite3.IntegrityError as error:
+                    raise ValueError(f"{path}: document {indexed.document.id}: {error}") from error
+            if removed or documents:
+                database.advance(self._db, removed=removed > 0)
+
+    def remove(self, path: str) -> int:
+        with self._change():
+            removed = rows.delete_path(self._db, path)
+            if removed:
+                database.advance(self._db, removed=True)
+            return removed
+
+    def refresh(self) -> None:
+        self._require_writer()
+        with self._access():
+            if files.state_of(self.path, self._settings.identity, self.generation) is None:
+                from rag.store import derived
+
+                self._replace_indexes(None)
+                self._replace_indexes(derived.write(self.path, self._db))
+
+    def sources(self) -> dict[str, str]:
+        with self._access():
+            return rows.sources(self._db)
+
+    def documents(self) -> list[DocumentSummary]:
+        with self._access():
+            return rows.summaries(self._db)
+
+    def document(self, document_id: str) -> Document | None:
+        with self._access():
+            return rows.document(self._db, document_id)
+
+    def passages(self, passage_ids: Sequence[str]) -> list[Passage]:
+        with self._access():
+            return rows.passages(self._db, passage_ids)
+
+    def sentences(self, passage_ids: Sequence[str]) -> list[tuple[list[Sentence], Vectors]]:
+        with self._access():
+            return rows.sentences(self._db, passage_ids, self.fingerprint.dim)
+
+    def passage_vectors(self, passage_ids: Sequence[str]) -> Vectors:
+        with self._access():
+            return rows.passage_vectors(self._db, passage_ids, self.fingerprint.dim)
+
+    def passage_count(self) -> int:
+        with self._access():
+            if self._indexes is not None and self._indexes.generation == self.generation:
+                return len(self._indexes.dense)  # as many, and counted already
+            return rows.passage_count(self._db)
+
+    def document_count(self) -> int:
+        with self._access():
+            return rows.document_count(self._db)
+
+    def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+        from rag.store.dense import cosines
+
+        question = np.ascontiguousarray(vector, dtype=np.float32)
+        if question.shape != (self.fingerprint.dim,) or not np.isfinite(question).all():
+            raise ValueError(f"a question's vector is {self.fingerprint.dim} finite numbers, not {question.shape}")
+        with self._access():
+            dense = self._current_indexes().dense
+            k = min(k, len(dense))
+            if k <= 0:
+                return []
+            wanted = min(max(2 * k, _CANDIDATES), len(dense))
+            while True:
+                keys, others_at_most = dense.nearest(question, wanted)
+                ids, exact = rows.vectors(self._db, keys.tolist(), self.fingerprint.dim)
+                ranked = _ranked(zip(ids, cosines(exact, question), strict=True))
+                if others_at_most < ranked[k - 1][1]:  # then nothing that was not proposed can belong here
+                    return ranked[:k]
+                wanted = min(4 * wanted, len(dense))
+
+    def search_words(self, words: Sequence[str], k: int) -> list[tuple[str, float]]:
+        with self._access():
+            index = self._current_indexes().words
+            k = min(k, len(index))
+            if k <= 0 or not words:
+                return []
+            best = index.best(words, k)
+            ids = rows.passage_ids(self._db, [key for key, _ in best])
+            return _ranked((ids[key], score) for key, score in best)[:k]
+
+    def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
+        with self._access():
+            index = self._current_indexes().words
+            return {word: index.frequency(word) for word in words}
+
+    def verify(self) -> Iterator[str]:
+        from rag.store.verify import faults
+
+        with self._access():
+            self._follow()
+            yield from faults(self.path, self._db)
+
+    @contextmanager
+    def pinned(self) -> Iterator[None]:
+        with self._access():
+            self._follow()
+            self._pins += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pins -= 1
+
+    def close(self) -> None:
+        """Let go of the files and the writer's lock. Closing twice does no harm."""
+        with self._lock:
+            self._replace_indexes(None)
+            if self._writer_lock is None:
+                self._db.close()
+            elif self._writer_lock.is_locked:
+                database.close_writer(self.path, self._db)
+                self._writer_lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _access(self) -> Iterator[None]:
+        with self._lock, database.errors_of(self.path):
+            yield
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        self._require_writer()
+        with self._access():
+            with database.transaction(self._db):
+                yield
+            self._settings = settings_of(self.path, self._db)
+
+    def _require_writer(self) -> None:
+        if self._writer_lock is None:
+            raise StoreError(detail=f"{self.path}: the store was opened for reading; open it with write=True.")
+
+    def _current_indexes(self) -> "Indexes":
+        from rag.store import derived
+
+        if self._writer_lock is None:
+            self._follow()
+        elif self._indexes is None or self._indexes.generation != self.generation:
+            self.refresh()
+        if self._indexes is None or self._indexes.generation != self.generation:
+            self._replace_indexes(derived.load(self.path, self._settings) or derived.build(self._db))
+        assert self._indexes is not None
+        return self._indexes
+
+    def _replace_indexes(self, indexes: "Indexes | None") -> None:
+        if self._indexes is not None:
+            self._indexes.close()
+        self._indexes = indexes
+
+    def _follow(self) -> None:
+        """Move a reader to the state the indexes were last refreshed to, unless it is pinned or there already."""
+        stamp = files.state_stamp(self.path)  # taken first: a refresh from here on shows at the next call
+        if self._writer_lock is not None or self._pins or stamp is None or stamp == self._stamp:
+            return
+        from rag.store import derived
+
+        db = open_reader(self.path, self.fingerprint)
+        settings = settings_of(self.path, db)
+        indexes = derived.load(self.path, settings)
+        if indexes is None and self._indexes is not None:  # a writer is past it again: wait for its next refresh
+            db.close()
+        else:
+            self._db.close()
+            self._db, self._settings = db, settings
+            self._replace_indexes(indexes)
+        self._stamp = stamp
+
+
+def _ranked(hits: Iterator[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Best first, ties by passage id."""
+    return sorted(hits, key=lambda hit: (-hit[1], hit[0]))

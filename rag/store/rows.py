@@ -1,0 +1,185 @@
+"""Between the values of `rag.types` and the rows of the database. Every SQL statement on documents stands here."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from rag.types import Document, DocumentSummary, IndexedDocument, Passage, Section, Sentence, Vectors
+
+_BATCH = 4096  # rows held in memory at once while an index is made
+_PASSAGE_COLUMNS = 'id, document, ordinal, start, "end", context'
+
+FLOAT32, FLOAT16 = np.dtype("<f4"), np.dtype("<f2")
+"""Passages keep full precision. Sentences outnumber them ten to one and keep half: a cosine is off by at most 0.001
+(2^-11 of rounding, and as much again for scaling back to unit length), far below what tells two sentences apart."""
+
+
+def text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def delete_path(db: sqlite3.Connection, path: str) -> int:
+    """Delete the documents of `path` with all that hangs on them; returns how many there were."""
+    return db.execute("DELETE FROM documents WHERE path = ?", (path,)).rowcount
+
+
+def insert_document(db: sqlite3.Connection, place: int, indexed: IndexedDocument) -> None:
+    """Raises sqlite3.IntegrityError where the document's id, or a passage's, is stored already."""
+    document = indexed.document
+    sections = [[s.start, s.end, s.level, s.title] for s in document.sections]
+    db.execute(
+        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(document.id, document.path, place, document.title, document.date, document.sha256),
+            *(len(document.text), text_sha256(document.text)),
+            *(json.dumps(sections, ensure_ascii=False), json.dumps(document.lines), document.text),
+        ),
+    )
+    keys = []
+    for passage, vector, words in zip(indexed.passages, indexed.vectors, indexed.words, strict=True):
+        keys.append(
+            db.execute(
+                f"INSERT INTO passages ({_PASSAGE_COLUMNS}, vector, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(passage.id, document.id, passage.ordinal, passage.start, passage.end, passage.context),
+                    *(vector.astype(FLOAT32).tobytes(), " ".join(words)),
+                ),
+            ).lastrowid
+        )
+    homes = home_passages([(p.start, p.end) for p in indexed.passages], [(s.start, s.end) for s in indexed.sentences])
+    db.executemany(
+        'INSERT INTO sentences (passage, start, "end", vector) VALUES (?, ?, ?, ?)',
+        (
+            (keys[home[0]], sentence.start, sentence.end, vector.astype(FLOAT16).tobytes())
+            for home, sentence, vector in zip(homes, indexed.sentences, indexed.sentence_vectors, strict=True)
+        ),
+    )
+
+
+def home_passages(passages: Sequence[tuple[int, int]], sentences: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """For each sentence [start, end) the indices of the passages it lies in; exactly one, where all is well."""
+    starts = np.array([start for start, _ in passages], dtype=np.int64)
+    ends = np.array([end for _, end in passages], dtype=np.int64)
+    return [np.flatnonzero((starts <= start) & (end <= ends)).tolist() for start, end in sentences]
+
+
+def sources(db: sqlite3.Connection) -> dict[str, str]:
+    return dict(db.execute("SELECT path, sha256 FROM documents WHERE place = 0 ORDER BY path"))
+
+
+def summaries(db: sqlite3.Connection) -> list[DocumentSummary]:
+    rows = db.execute(
+        """SELECT id, path, title, date, characters, (SELECT count(*) FROM passages WHERE document = documents.id),
+           sha256 FROM documents ORDER BY path, place"""
+    )
+    return [DocumentSummary(*row) for row in rows]
+
+
+def document(db: sqlite3.Connection, document_id: str) -> Document | None:
+    row = db.execute(
+        "SELECT id, path, title, date, text, sections, lines, sha256 FROM documents WHERE id = ?", (document_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    id_, path, title, date, text, sections, lines, sha256 = row
+    return Document(
+        id=id_,
+        path=path,
+        title=title,
+        date=date,
+        text=text,
+        sections=tuple(Section(*section) for section in json.loads(sections)),
+        lines=tuple((offset, line) for offset, line in json.loads(lines)),
+        sha256=sha256,
+    )
+
+
+def passages(db: sqlite3.Connection, passage_ids: Sequence[str]) -> list[Passage]:
+    rows = db.execute(
+        f"SELECT {_PASSAGE_COLUMNS} FROM passages WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(passage_ids)),),
+    )
+    found = {row[0]: Passage(*row) for row in rows}
+    return [found[passage_id] for passage_id in passage_ids if passage_id in found]
+
+
+def sentences(db: sqlite3.Connection, passage_ids: Sequence[str], dim: int) -> list[tuple[list[Sentence], Vectors]]:
+    found: dict[str, tuple[list[Sentence], list[bytes]]] = {passage_id: ([], []) for passage_id in passage_ids}
+    rows = db.execute(
+        """SELECT passages.id, document, sentences.start, sentences."end", sentences.vector
+           FROM passages JOIN sentences ON passage = passages.key
+           WHERE passages.id IN (SELECT value FROM json_each(?)) ORDER BY sentences.start""",
+        (json.dumps(list(passage_ids)),),
+    )
+    for passage_id, document_id, start, end, vector in rows:
+        found[passage_id][0].append(Sentence(document_id, start, end))
+        found[passage_id][1].append(vector)
+    return [(found[i][0], _unit(vectors_of(found[i][1], FLOAT16, dim))) for i in passage_ids]
+
+
+def vectors_of(blobs: Sequence[bytes], kind: "np.dtype[np.float16] | np.dtype[np.float32]", dim: int) -> Vectors:
+    """float32 [len(blobs), dim]. Raises sqlite3.DatabaseError where a blob has another size: the truth is damaged."""
+    if any(len(blob) != dim * kind.itemsize for blob in blobs):
+        raise sqlite3.DatabaseError(f"a vector is not {dim} numbers long")
+    return np.frombuffer(b"".join(blobs), dtype=kind).astype(np.float32).reshape(len(blobs), dim)
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    """Undo what rounding to float16 did to the length."""
+    lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / lengths
+
+
+def passage_count(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM passages").fetchone()[0])
+
+
+def document_count(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM documents").fetchone()[0])
+
+
+def last_key(db: sqlite3.Connection) -> int:
+    """The greatest passage key; 0 for an empty store."""
+    return int(db.execute("SELECT coalesce(max(key), 0) FROM passages").fetchone()[0])
+
+
+def passage_ids(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, str]:
+    return dict(
+        db.execute(
+            "SELECT key, id FROM passages WHERE key IN (SELECT value FROM json_each(?))", (json.dumps(list(keys)),)
+        )
+    )
+
+
+def vectors(db: sqlite3.Connection, keys: Sequence[int], dim: int) -> tuple[list[str], Vectors]:
+    """Passage ids and their exact vectors float32 [n, dim], in the order of the keys stored."""
+    rows = db.execute(
+        "SELECT id, vector FROM passages WHERE key IN (SELECT value FROM json_each(?))", (json.dumps(list(keys)),)
+    ).fetchall()
+    return [row[0] for row in rows], vectors_of([row[1] for row in rows], FLOAT32, dim)
+
+
+def passage_vectors(db: sqlite3.Connection, passage_ids: Sequence[str], dim: int) -> Vectors:
+    """float32 [len(passage_ids), dim] in the order asked for. Raises KeyError for an unknown id."""
+    found = dict(
+        db.execute(
+            "SELECT id, vector FROM passages WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(passage_ids)),),
+        )
+    )
+    return vectors_of([found[passage_id] for passage_id in passage_ids], FLOAT32, dim)
+
+
+def vector_batches(db: sqlite3.Connection, after: int, dim: int) -> Iterator[tuple[np.ndarray, Vectors]]:
+    """Keys int64 [n] and vectors float32 [n, dim] of all passages with a key greater than `after`, in batches."""
+    cursor = db.execute("SELECT key, vector FROM passages WHERE key > ? ORDER BY key", (after,))
+    while rows := cursor.fetchmany(_BATCH):
+        yield np.array([row[0] for row in rows], dtype=np.int64), vectors_of([row[1] for row in rows], FLOAT32, dim)
+
+
+def words(db: sqlite3.Connection, after: int) -> Iterator[tuple[int, str]]:
+    """(key, words joined by blanks) of all passages with a key greater than `after`."""
+    return iter(db.execute("SELECT key, words FROM passages WHERE key > ? ORDER BY key", (after,)))

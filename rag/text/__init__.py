@@ -1,0 +1,61 @@
+"""The one room that knows language: matching forms, words, sentence ends, dates and figures.
+
+Nothing here changes a document's text. What is compared (questions with passages, words with words) is compared in its
+matching form, `fold`. Reading order: forms, words, sentences, asks.
+"""
+
+from rag.text.asks import (
+    asks_date,
+    asks_figure,
+    date_spans,
+    figure_spans,
+    find_date,
+    focus_words,
+    holds_asked_unit,
+    years,
+)
+from rag.text.forms import fold, fold_aligned, has_han, needs_space, scripts_differ, simplify
+from rag.text.sentences import is_finished, sentence_spans
+from rag.text.words import (
+    build_dictionary,
+    contains_word,
+    content_words,
+    is_name,
+    search_words,
+    use_dictionary,
+    word_spans,
+    word_spans_boundary,
+    words,
+)
+
+SPLITTER_VERSION = "1"
+"""Grows whenever sentences, passages or index words come out differently for the same text."""
+
+__all__ = [
+    "SPLITTER_VERSION",
+    "asks_date",
+    "asks_figure",
+    "build_dictionary",
+    "contains_word",
+    "content_words",
+    "date_spans",
+    "figure_spans",
+    "find_date",
+    "focus_words",
+    "fold",
+    "fold_aligned",
+    "has_han",
+    "holds_asked_unit",
+    "is_finished",
+    "is_name",
+    "needs_space",
+    "scripts_differ",
+    "search_words",
+    "sentence_spans",
+    "simplify",
+    "use_dictionary",
+    "word_spans",
+    "word_spans_boundary",
+    "words",
+    "years",
+]

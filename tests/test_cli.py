@@ -1,0 +1,296 @@
+"""The command line as a user runs it: the real program in a process of its own, the real model, the real seeds."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.settings import Settings
+from rag.types import Embedder
+
+pytestmark = pytest.mark.model
+
+QUESTION = "智新科技去年的销量是多少?"
+
+
+def rag(*arguments: str | Path, store: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rag", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"RAG_STORE": str(store), "RAG_LANGUAGE": "en", "HF_HUB_OFFLINE": "1"} | environment,
+    )
+
+
+def one_line(result: subprocess.CompletedProcess[str], code: int) -> str:
+    """The message of a command that failed as it should: its exit code, one line, no traceback."""
+    assert result.returncode == code, result.stderr
+    assert result.stdout == ""
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def store(settings: Settings, seeds: Path, embedder: Embedder) -> Path:
+    """The seeds, ingested by the command; `embedder` makes sure that the model is built."""
+    result = rag("ingest", "--quiet", seeds, store=settings.store)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    return settings.store
+
+
+# --- answering ---------------------------------------------------------------------------------------------------
+
+
+def test_ask_prints_the_sentence_and_its_source(store: Path) -> None:
+    result = rag("ask", QUESTION, store=store)
+    assert result.returncode == 0
+    assert "达到53万套。 [1]" in result.stdout
+    assert "000_41db2e3e070d3103.txt L25" in result.stdout
+    assert "“两万亿之城”武汉力挺中部崛起" in result.stdout
+    assert "\x1b" not in result.stdout  # no colour in a pipe
+
+
+def test_ask_json_is_the_answer_and_verbatim(store: Path, seeds: Path) -> None:
+    answer = json.loads(rag("ask", QUESTION, "--json", store=store).stdout)
+    assert answer["status"] == "answered"
+    citation = answer["citations"][0]
+    text = rag("docs", "show", citation["document_id"], store=store).stdout
+    assert text[citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_ask_abstains_with_exit_code_3_and_the_nearest_passages(store: Path) -> None:
+    result = rag("ask", "2030年火星基地的人口是多少?", store=store)
+    assert result.returncode == 3
+    assert result.stdout.startswith("No answer: ")
+    assert "Nearest passages" in result.stdout
+    assert "没有答案" in rag("ask", "2030年火星基地的人口是多少?", store=store, RAG_LANGUAGE="auto").stdout
+    english = rag("ask", "What is the boiling point of tungsten?", "--json", store=store)
+    assert english.returncode == 3
+    assert json.loads(english.stdout)["citations"] == []
+
+
+def test_ask_explain_shows_scores(store: Path) -> None:
+    result = rag("ask", QUESTION, "--explain", store=store)
+    assert "cosine" in result.stdout
+    assert result.stdout.count("\t") > 40
+
+
+def test_ask_batch_answers_a_set_in_order(store: Path, tmp_path: Path) -> None:
+    lines = [
+        {"id": "b", "question": QUESTION, "answers": ["53万套"], "doc": None, "all": False, "kind": "figure"},
+        {"id": "a", "question": "它今年的目标呢?", "answers": ["85万套"], "history": [["user", QUESTION]]},
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    result = rag("ask", "--batch", tmp_path / "in.jsonl", "--out", tmp_path / "out.jsonl", store=store)
+    assert result.returncode == 0, result.stderr
+    answers = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [answer["id"] for answer in answers] == ["b", "a"]
+    assert "85万套" in answers[1]["text"]
+
+
+def test_answering_imports_neither_torch_nor_transformers(store: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "rag", "ask", QUESTION],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"RAG_STORE": str(store)},
+    )
+    assert result.returncode == 0
+    modules = {line.split("|")[-1].strip().split(".")[0] for line in result.stderr.splitlines()}
+    assert "onnxruntime" in modules
+    assert not modules & {"torch", "transformers", "sentence_transformers", "optimum"}
+
+
+# --- keeping the store -------------------------------------------------------------------------------------------
+
+
+def test_a_second_ingest_changes_nothing(store: Path, seeds: Path) -> None:
+    result = rag("ingest", seeds, "--json", store=store)
+    assert json.loads(result.stdout) == {
+        "added": 0, "updated": 0, "unchanged": 5, "removed": 0, "failed": 0, "documents": 14, "passages": 245,
+    } | {"passages": json.loads(result.stdout)["passages"]}  # fmt: skip
+
+
+def test_verify_and_doctor_find_all_well(store: Path) -> None:
+    verified = rag("verify", store=store)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert "All is well: 14 documents" in verified.stdout
+    doctor = rag("doctor", store=store)
+    assert doctor.returncode == 0, doctor.stdout
+    assert "!!" not in doctor.stdout
+
+
+def test_docs_list_and_remove(embedder: Embedder, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("智新科技去年销量达到53万套。")
+    own = tmp_path / "vectorstore"
+    assert rag("ingest", tmp_path / "a.txt", store=own).returncode == 0
+    assert [d["path"] for d in json.loads(rag("docs", "list", "--json", store=own).stdout)] == ["a.txt"]
+    assert rag("docs", "remove", "a.txt", store=own).stdout == "1 removed.\n"
+    assert "a.txt" in one_line(rag("docs", "remove", "a.txt", store=own), 2)
+    assert json.loads(rag("docs", "list", "--json", store=own).stdout) == []
+    assert (tmp_path / "a.txt").exists()
+
+
+def test_eval_prints_one_json_object(store: Path, seeds: Path) -> None:
+    result = rag("eval", seeds / "qa.jsonl", "--split", "dev", "--sample", "10", "--json", "--quiet", store=store)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["metrics"]["verbatim"]["value"] == 1.0
+
+
+# --- what goes wrong ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("ask", ""), 2, "The question is empty"),
+        (("ask", "q" * 100_000), 2, "too long (100000 characters)"),
+        (("ingest", "nowhere/at/all.txt"), 2, "nowhere/at/all.txt: no such file"),
+        (("eval", "nowhere.jsonl"), 2, "nowhere.jsonl: no such file"),
+        (("docs", "show", "nothing"), 2, "nothing"),
+    ],
+)
+def test_wrong_usage_gets_one_line(store: Path, arguments: tuple[str, ...], code: int, says: str) -> None:
+    assert says in one_line(rag(*arguments, store=store), code)
+
+
+def test_wrong_options_exit_with_2(store: Path) -> None:
+    assert rag("ask", "--nosuch", store=store).returncode == 2
+    assert "RAG_TOP_K" in one_line(rag("ask", QUESTION, store=store, RAG_TOP_K="many"), 2)
+
+
+def test_bad_files_get_one_line_each_and_nothing_stored_is_lost(embedder: Embedder, tmp_path: Path) -> None:
+    own = tmp_path / "vectorstore"
+    (tmp_path / "good.txt").write_text("智新科技去年销量达到53万套。")
+    assert rag("ingest", tmp_path / "good.txt", store=own).returncode == 0
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "binary.txt").write_bytes(os.urandom(5000))
+    (tmp_path / "long.txt").write_text("长" * 50_000_000)
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
+    for name, code, says in [
+        ("empty.txt", 1, "no text"),
+        ("binary.txt", 1, "not a text file"),
+        ("long.txt", 1, "150 MB is over the limit of 20 MB"),
+        ("picture.png", 2, "cannot read this kind of file"),
+        ("gone.txt", 2, "no such file"),
+    ]:
+        result = rag("ingest", "--quiet", tmp_path / name, store=own)
+        line = one_line(result, code)
+        assert name in line
+        assert says in line
+    assert "All is well: 1 documents" in rag("verify", store=own).stdout
+    assert rag("ask", "智新科技去年的销量是多少?", store=own).returncode in (0, 3)
+
+
+def test_an_unreadable_file_gets_one_line(embedder: Embedder, tmp_path: Path) -> None:
+    (tmp_path / "folder.txt").mkdir()  # reading it fails for every user, root as well
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked" / "a.txt").write_text("内容。")
+    (tmp_path / "locked" / "a.txt").chmod(0)
+    if os.access(tmp_path / "locked" / "a.txt", os.R_OK):
+        pytest.skip("this user reads every file (root)")
+    line = one_line(rag("ingest", "-q", tmp_path / "locked" / "a.txt", store=tmp_path / "vectorstore"), 1)
+    assert "a.txt: cannot be read" in line
+
+
+def test_a_long_single_line_under_the_limit_is_read(embedder: Embedder, tmp_path: Path) -> None:
+    (tmp_path / "line.txt").write_text("没有标点的一整行文字" * 2000)
+    result = rag("ingest", "--json", tmp_path / "line.txt", store=tmp_path / "vectorstore")
+    assert json.loads(result.stdout)["added"] == 1
+    assert rag("verify", store=tmp_path / "vectorstore").returncode == 0
+
+
+def test_no_store_yet_says_what_to_do(tmp_path: Path) -> None:
+    assert "rag ingest" in one_line(rag("ask", QUESTION, store=tmp_path / "none"), 1)
+    assert not (tmp_path / "none").exists()
+    assert "还没有建库" in one_line(rag("ask", QUESTION, store=tmp_path / "none", RAG_LANGUAGE="zh"), 1)
+
+
+def test_a_store_of_another_embedder_is_refused_with_the_command_that_mends_it(
+    settings: Settings, embedder: Embedder, tmp_path: Path
+) -> None:
+    from rag.store import open_store
+    from rag.types import Fingerprint
+
+    own = tmp_path / "vectorstore"
+    open_store(own, Fingerprint("another-model", 384, "1"), write=True).close()
+    line = one_line(rag("ask", QUESTION, store=own), 1)
+    assert "another-model" in line
+    assert "rag ingest --rebuild" in line
+    (tmp_path / "a.txt").write_text("智新科技去年销量达到53万套。")
+    assert rag("ingest", "--rebuild", tmp_path / "a.txt", store=own).returncode == 0
+    assert rag("verify", store=own).returncode == 0
+
+
+def test_a_second_writer_is_told_at_once(embedder: Embedder, tmp_path: Path, seeds: Path) -> None:
+    from rag.assistant import fingerprint_of
+    from rag.store import open_store
+
+    with open_store(tmp_path / "vectorstore", fingerprint_of(embedder), write=True):
+        line = one_line(rag("ingest", "-q", seeds, store=tmp_path / "vectorstore"), 1)
+    assert "another process is writing" in line
+
+
+def test_an_unknown_embedder_gets_one_line_at_once(store: Path) -> None:
+    started = time.monotonic()
+    line = one_line(rag("ask", QUESTION, store=store, RAG_EMBEDDER="nobody/no-such-model"), 1)
+    assert "nobody/no-such-model" in line
+    assert time.monotonic() - started < 30
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_loses_nothing(embedder: Embedder, tmp_path: Path, small_disk: Path, seeds: Path) -> None:
+    (tmp_path / "a.txt").write_text("智新科技去年销量达到53万套。")
+    own = small_disk / "vectorstore"
+    assert rag("ingest", tmp_path / "a.txt", store=own).returncode == 0
+    line = one_line(rag("ingest", "-q", seeds, store=own), 1)
+    assert "no space left" in line
+    listed = json.loads(rag("docs", "list", "--json", store=own).stdout)
+    assert (tmp_path / "a.txt").as_posix() in [document["path"] for document in listed]
+
+
+@pytest.mark.slow
+def test_an_ingest_killed_at_any_moment_goes_on_where_it_was(embedder: Embedder, tmp_path: Path, seeds: Path) -> None:
+    """SIGKILL at random moments of the real command: each time the store opens and verifies; in the end it is whole."""
+    own, moments = tmp_path / "vectorstore", random.Random(7)
+    environment = os.environ | {"RAG_STORE": str(own)}
+    acknowledged: set[str] = set()
+    for _ in range(30):
+        process = subprocess.Popen([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment)
+        time.sleep(moments.uniform(0.2, 4.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if not own.exists():
+            continue
+        verified = rag("verify", store=own)
+        if "no store here yet" in verified.stderr:
+            continue
+        # The truth is whole at every moment; an index that is behind it is told, and made up for.
+        faults = verified.stdout.splitlines() if verified.returncode else []
+        assert all(fault.startswith("index: of generation") for fault in faults), faults
+        listed = {document["path"] for document in json.loads(rag("docs", "list", "--json", store=own).stdout)}
+        assert acknowledged <= listed
+        acknowledged = listed
+    assert rag("ingest", "-q", seeds, store=own).returncode == 0
+    assert "All is well: 14 documents" in rag("verify", store=own).stdout

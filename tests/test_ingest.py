@@ -1,0 +1,100 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.assistant import fingerprint_of
+from rag.errors import FormatUnknownError, PathMissingError
+from rag.ingest import IngestReport, cited_path, ingest
+from rag.store import LocalStore, open_store
+from tests.conftest import FakeEmbedder
+
+TEXT = "智新科技去年销量达到53万套。今年目标是85万套。\n"
+
+
+class Counting(FakeEmbedder):
+    def __init__(self) -> None:
+        self.texts = 0
+
+    def embed_passages(self, texts):
+        self.texts += len(texts)
+        return super().embed_passages(texts)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LocalStore]:
+    with open_store(tmp_path / "vectorstore", fingerprint_of(FakeEmbedder()), write=True) as opened:
+        yield opened
+
+
+def run(store: LocalStore, tmp_path: Path, *names: str, embedder: FakeEmbedder | None = None) -> IngestReport:
+    paths = [tmp_path / name for name in names]
+    return ingest(paths, store, embedder or FakeEmbedder(), base=tmp_path, limit_mb=1)
+
+
+def test_a_folder_is_taken_in_and_kept_up_to_date(store: LocalStore, tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.txt").write_text(TEXT)
+    (folder / "deep" / "b.md").write_text("# 题\n\n" + TEXT)
+    (folder / "c.pdf").write_bytes(b"%PDF")
+    (folder / ".hidden.txt").write_text(TEXT)
+    assert run(store, tmp_path, "docs").added == ["docs/a.txt", "docs/deep/b.md"]
+
+    counting = Counting()
+    again = run(store, tmp_path, "docs", embedder=counting)
+    assert (again.unchanged, again.changed, counting.texts) == (["docs/a.txt", "docs/deep/b.md"], False, 0)
+
+    (folder / "a.txt").write_text(TEXT + "新的一句话。\n")
+    (folder / "deep" / "b.md").unlink()
+    last = run(store, tmp_path, "docs")
+    assert (last.updated, last.removed) == (["docs/a.txt"], ["docs/deep/b.md"])
+    assert list(store.sources()) == ["docs/a.txt"]
+    assert not list(store.verify())
+
+
+def test_one_bad_file_does_not_stop_the_others(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(bytes(range(256)) * 50)
+    (tmp_path / "b.txt").write_text("")
+    (tmp_path / "c.txt").write_text(TEXT)
+    (tmp_path / "d.txt").write_text("x" * 1_100_000)
+    report = run(store, tmp_path, "a.txt", "b.txt", "c.txt", "d.txt")
+    assert report.added == ["c.txt"]
+    kinds = [(path, type(error).__name__) for path, error in report.failed]
+    assert kinds == [("a.txt", "NotTextError"), ("b.txt", "EmptyFileError"), ("d.txt", "FileTooLargeError")]
+
+
+def test_a_file_that_went_bad_keeps_what_was_stored(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    run(store, tmp_path, "a.txt")
+    (tmp_path / "a.txt").write_bytes(bytes(range(256)) * 50)
+    assert [path for path, _ in run(store, tmp_path, "a.txt").failed] == ["a.txt"]
+    assert list(store.sources()) == ["a.txt"]
+
+
+def test_wrong_paths_are_told_before_anything_is_written(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    (tmp_path / "a.pdf").write_text(TEXT)
+    with pytest.raises(PathMissingError, match="gone"):
+        run(store, tmp_path, "a.txt", "gone")
+    with pytest.raises(FormatUnknownError, match=r"a\.pdf"):
+        run(store, tmp_path, "a.txt", "a.pdf")
+    assert store.sources() == {}
+
+
+def test_files_of_equal_content_are_embedded_once_and_both_citable(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    (tmp_path / "b.txt").write_text(TEXT)
+    counting = Counting()
+    run(store, tmp_path, "a.txt", "b.txt", embedder=counting)
+    once = counting.texts
+    assert [d.path for d in store.documents()] == ["a.txt", "b.txt"]
+    (tmp_path / "c.txt").write_text(TEXT)
+    run(store, tmp_path, "c.txt", embedder=counting)
+    assert counting.texts == once
+    assert not list(store.verify())
+
+
+def test_paths_are_cited_relative_to_the_base(tmp_path: Path) -> None:
+    assert cited_path(tmp_path / "x" / "a.txt", tmp_path) == "x/a.txt"
+    assert cited_path(Path("/elsewhere/a.txt"), tmp_path) == "/elsewhere/a.txt"
