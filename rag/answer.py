@@ -24,6 +24,7 @@ from rag.text import (
     is_finished,
     is_name,
     scripts_differ,
+    word_share,
     word_spans,
 )
 from rag.types import AnswerSentence, Citation, Document, Hit, Query, Reason, Sentence, Status, Store
@@ -98,7 +99,7 @@ def answer(
             for n, hit in enumerate(hits[:_NEAREST], 1)
         )
         return Selection("abstained", reason(evidence), probability, (), (), nearest)
-    chosen = _in_reading_order(_choose(candidates, weights.second_sentence, max_sentences))
+    chosen = _in_reading_order(choose(candidates, weights.second_sentence, max_sentences))
     citations = tuple(
         _cite(n, texts.document(c.sentence.document_id), c.sentence.start, c.sentence.end)
         for n, c in enumerate(chosen, 1)
@@ -131,7 +132,7 @@ def rank_sentences(
                     best_cosine=hit.sentence_cosine,
                     passage_word_share=hit.word_share,
                     years_missing=hit.years_missing,
-                    word_share=_word_share(query, folded),
+                    word_share=word_share(query.words, folded),
                     focus_missing=_missing(focus, folded),
                     figure=float(wants_figure and _new_figure(folded, asked) and holds_asked_unit(asked, folded)),
                     date=float(wants_date and bool(date_spans(folded))),
@@ -148,8 +149,8 @@ def rank_sentences(
     return [Candidate(*found[i], rows[i], float(scores[i]), float(shares[i])) for i in order]
 
 
-def _word_share(query: Query, folded: str) -> float:
-    return sum(share for word, share in query.words.items() if contains_word(folded, word))
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _missing(words: Sequence[str], folded: str) -> float:
@@ -171,10 +172,12 @@ def gather_evidence(query: Query, candidates: Sequence[Candidate], store: Store,
     frequencies = store.word_frequencies(list(query.words))
     foreign = scripts_differ(query.text, best.text)
     absent = {word: s for word, s in query.words.items() if not contains_word(whole, word)}
+    hits = {c.hit.passage.id: c.hit for c in candidates}
     heard = 0.0 if foreign else 1.0  # words that cannot match say nothing by their absence
     return Evidence(
-        cosine=f.cosine,
-        passage_cosine=f.passage_cosine,
+        cosine=f.cosine * heard,
+        stands_out=f.cosine - _mean([c.features.cosine for c in candidates]),
+        passage_stands_out=f.passage_cosine - _mean([hit.cosine for hit in hits.values()]),
         lead=best.share,
         word_share=f.word_share * heard,
         passage_word_share=f.passage_word_share * heard,
@@ -191,7 +194,7 @@ def gather_evidence(query: Query, candidates: Sequence[Candidate], store: Store,
 # --- choosing and citing -----------------------------------------------------------------------------------------
 
 
-def _choose(candidates: Sequence[Candidate], least: float, limit: int) -> list[Candidate]:
+def choose(candidates: Sequence[Candidate], least: float, limit: int) -> list[Candidate]:
     """The best sentence, and those whose share comes near it; the same words are not shown twice."""
     chosen: list[Candidate] = []
     for candidate in candidates:

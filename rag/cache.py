@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TypeVar
+from threading import RLock
+from typing import Generic, TypeVar
 
 from rag.text import fold
 from rag.types import Document, Passage, Store
@@ -11,18 +12,20 @@ Value = TypeVar("Value")
 
 
 class TextCache:
-    """Texts of a store's documents and their matching forms; the least recently read are dropped. Follows the
-    generation."""
+    """Texts of a store's documents and their matching forms; those not read for longest are dropped.
 
-    def __init__(self, store: Store, documents: int = 256, forms: int = 8192) -> None:
+    Holds nothing of another generation than the store's. Safe to share between threads, each with the store pinned.
+    """
+
+    def __init__(self, store: Store, characters: int = 20_000_000) -> None:
         self._store = store
-        self._generation = store.generation
-        self._documents: _Recent[Document] = _Recent(documents)
-        self._forms: _Recent[str] = _Recent(forms)
+        self._lock = RLock()
+        self._state = (store.identity, store.generation)
+        self._documents: _Recent[Document] = _Recent(characters, lambda document: len(document.text))
+        self._forms: _Recent[str] = _Recent(characters, len)
 
     def document(self, document_id: str) -> Document:
         """Raises KeyError where the store does not hold it (removed since it was found)."""
-        self._follow()
 
         def load() -> Document:
             document = self._store.document(document_id)
@@ -30,38 +33,53 @@ class TextCache:
                 raise KeyError(document_id)
             return document
 
-        return self._documents.get(document_id, load)
+        with self._lock:
+            self._follow()
+            return self._documents.get(document_id, load)
 
     def folded(self, passage: Passage) -> str:
         """Context and text of a passage in matching form."""
-        self._follow()
-        return self._forms.get(passage.id, lambda: fold(f"{passage.context}\n{self.text(passage)}"))
+        with self._lock:
+            self._follow()
+            return self._forms.get(passage.id, lambda: fold(f"{passage.context}\n{self._text(passage)}"))
 
     def folded_document(self, document: Document) -> str:
         """The whole text of a document, title and date with it, in matching form."""
-        self._follow()
-        return self._forms.get(document.id, lambda: fold(f"{document.title}\n{document.date or ''}\n{document.text}"))
+        with self._lock:
+            self._follow()
+            return self._forms.get(
+                document.id, lambda: fold(f"{document.title}\n{document.date or ''}\n{document.text}")
+            )
 
-    def text(self, passage: Passage) -> str:
+    def _text(self, passage: Passage) -> str:
         return self.document(passage.document_id).text[passage.start : passage.end]
 
     def _follow(self) -> None:
-        if self._generation != self._store.generation:
-            self._generation = self._store.generation
+        state = (self._store.identity, self._store.generation)
+        if self._state != state:
             self._documents.clear()
             self._forms.clear()
+            self._state = state
 
 
-class _Recent(OrderedDict[str, Value]):
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
+class _Recent(Generic[Value]):
+    """At most `limit` characters of values, the least recently read dropped first; one value is always kept."""
 
-    def get(self, key: str, make: Callable[[], Value]) -> Value:  # type: ignore[override]
-        if key in self:
-            self.move_to_end(key)
-            return self[key]
-        value = self[key] = make()
-        if len(self) > self._limit:
-            self.popitem(last=False)
+    def __init__(self, limit: int, size: Callable[[Value], int]) -> None:
+        self._limit, self._size, self._total = limit, size, 0
+        self._values: OrderedDict[str, Value] = OrderedDict()
+
+    def get(self, key: str, make: Callable[[], Value]) -> Value:
+        if key in self._values:
+            self._values.move_to_end(key)
+            return self._values[key]
+        value = self._values[key] = make()
+        self._total += self._size(value)
+        while self._total > self._limit and len(self._values) > 1:
+            _, dropped = self._values.popitem(last=False)
+            self._total -= self._size(dropped)
         return value
+
+    def clear(self) -> None:
+        self._values.clear()
+        self._total = 0

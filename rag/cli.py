@@ -5,8 +5,10 @@ messages to standard error. Heavy imports wait until a command needs them: `rag 
 """
 
 import dataclasses
+import io
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -39,15 +41,14 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing bu
 
 def main() -> NoReturn:
     """Run the command line; every failure leaves one line on standard error and its exit code."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `rag docs list | head` ends when head does
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show Chinese shows its code points
     try:
-        app(standalone_mode=True)
+        app()
     except RagError as error:
         _fail(error.message(_language()), error.exit_code)
-    except BrokenPipeError:  # `rag docs list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except Exception as error:
         if os.environ.get("RAG_DEBUG"):
             raise
@@ -122,6 +123,8 @@ def ask(
         return
     if question is None:
         raise typer.BadParameter("give a question, or a set of them with --batch.")
+    if explain and as_json:
+        raise typer.BadParameter("--explain is for reading; leave --json out.")
     assistant = open_assistant(settings)
     answer = assistant.ask(question)
     if as_json:
@@ -143,6 +146,10 @@ def _ask_batch(settings: Settings, batch: Path, out: Path | None) -> None:
 
     if out is None:
         raise typer.BadParameter("--batch needs --out.")
+    if not out.parent.is_dir():
+        raise PathMissingError(path=out.parent)
+    if out.is_dir():
+        raise typer.BadParameter(f"{out} is a folder; --out names a file.")
     questions = list(checked(open_set(batch)))
     assistant = open_assistant(settings)
     unfinished = out.with_name(out.name + ".part")

@@ -19,8 +19,9 @@ _TELLING = 0.25  # share of a question that one word must carry for its absence 
 class Evidence:
     """Features of the best sentence found; shares are of the question's information, 0..1."""
 
-    cosine: float  # question and sentence
-    passage_cosine: float  # question and its passage
+    cosine: float  # question and sentence; 0 where they differ in script, which lowers every cosine alike
+    stands_out: float  # how far that cosine is above the mean of all candidates
+    passage_stands_out: float  # how far its passage's cosine is above the mean of all hits
     lead: float  # share of the odds that the best sentence takes among all candidates
     word_share: float  # said by the sentence itself
     passage_word_share: float  # said by its passage with its context

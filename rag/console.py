@@ -3,6 +3,7 @@
 import locale
 import os
 from collections.abc import Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.padding import Padding
@@ -119,12 +120,24 @@ class Screen:
         )
 
     def documents(self, documents: Sequence[DocumentSummary]) -> None:
-        columns = ("id", "path", "title", "date", "characters", "passages")
-        chinese = ("编号", "路径", "标题", "日期", "字数", "段落数")
-        self._rows(
-            chinese if self._chinese else columns,
-            [(d.id, d.path, d.title, d.date or "-", str(d.characters), str(d.passages)) for d in documents],
-        )
+        """Tab-separated rows in a pipe; in a terminal the documents of a file stand under its path."""
+        if not self._console.is_terminal:
+            self._rows(
+                ("id", "path", "title", "date", "characters", "passages"),
+                [(d.id, d.path, d.title, d.date or "-", str(d.characters), str(d.passages)) for d in documents],
+            )
+            return
+        for path, group in groupby(documents, key=lambda document: document.path):
+            self._console.print(Text(path, "bold"))
+            table = Table.grid(padding=(0, 1), expand=True)
+            table.add_column(no_wrap=True, style="cyan")
+            table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
+            table.add_column(no_wrap=True, style="dim")
+            table.add_column(no_wrap=True, justify="right")
+            for d in group:
+                count = f"{d.characters} 字" if self._chinese else f"{d.characters} chars"
+                table.add_row(f"  {d.id}", Text(d.title), d.date or "-", count)
+            self._console.print(table)
 
     def _rows(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         if not self._console.is_terminal:

@@ -12,17 +12,19 @@ from rag.text import content_words, fold
 from rag.types import Turn
 
 _LEANS = regex.compile(
-    r"^(?:那么?|还有|另外|其中|然后|and\b|what about|how about|et\b|und\b|y\b|では|それ)|呢\s*[?？]*$"
-    r"|[它其]|他们|她们|该(?:公司|企业|项目|区|市|基地|园区|产品|机构)|这(?:家|个|些|里|次|一)|那(?:家|个|些|里|次|一|年)"
-    r"|\b(?:it|its|they|their|them|this|that|these|those|there|he|she|his|her)\b",
+    r"^(?:那么|还有呢|那(?=[今去明前后上下它他她\d，,])|(?:and|what about|how about)\b|では|それ)|呢\s*[?？]*$"
+    r"|它|(?<![尤耳与极何莫])其(?![中他余实次间它])|他们|她们|该(?:公司|企业|项目|区|市|基地|园区|产品|机构)"
+    r"|\b(?:it|its|they|their|them)\b",
     flags=regex.IGNORECASE,
 )
 _FEW_WORDS = 8
 
 
-def readings(question: str, history: Sequence[Turn]) -> list[str]:
-    """Standalone readings of `question`, at most two: joined to what it follows, and by itself where that is
-    possible."""
+def readings(question: str, history: Sequence[Turn], limit: int = 2000) -> list[str]:
+    """Standalone readings of `question`, at most two: joined to what it follows, and by itself where that may be.
+
+    None is joined to more than `limit` characters.
+    """
     asked = [turn.text for turn in history if turn.role == "user"]
     if not asked:
         return [question]
@@ -31,10 +33,12 @@ def readings(question: str, history: Sequence[Turn]) -> list[str]:
         return [question]
     before = asked[-1]
     for earlier in reversed(asked[:-1]):  # the question before may itself lean on one before it
-        if not _leans(before):
+        if not _leans(before) or len(earlier) + len(before) + len(question) > limit:
             break
         before = f"{earlier} {before}"
     joined = f"{before} {question}"
+    if len(joined) > limit:
+        return [question]
     return [joined] if leans else [joined, question]
 
 

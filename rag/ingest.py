@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.documents import passage_id, passage_text, read_documents, split_document, suffixes
-from rag.errors import DocumentError, FormatUnknownError, PathMissingError
+from rag.errors import DocumentError, FormatUnknownError, PathMissingError, RagError, UsageError
 from rag.text import simplify, words
 from rag.types import Document, Embedder, IndexedDocument, Store, Vectors
 
@@ -27,7 +27,7 @@ class IngestReport:
     updated: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    failed: list[tuple[str, DocumentError]] = field(default_factory=list)
+    failed: list[tuple[str, RagError]] = field(default_factory=list)
     passages: int = 0
 
     @property
@@ -53,6 +53,7 @@ def ingest(
     files = find_files(paths)
     report = IngestReport()
     known = store.sources()
+    stored_as = {(sha256, Path(name).suffix.lower()): name for name, sha256 in known.items()}
     for number, file in enumerate(files):
         name = cited_path(file, base)
         progress(name, number, len(files))
@@ -62,10 +63,10 @@ def ingest(
                 report.unchanged.append(name)
                 continue
             documents = read_documents(file, name, limit_mb)
-        except DocumentError as error:
+        except (DocumentError, UsageError) as error:  # usage: the file is gone since it was listed
             report.failed.append((name, error))
             continue
-        twin = next((path for path, stored in known.items() if stored == sha256), None)
+        twin = stored_as.get((sha256, file.suffix.lower()))
         vectors = _stored_vectors(store, twin) if twin else [None] * len(documents)
         indexed = [
             index_document(document, embedder, progress, of_twin)
@@ -74,7 +75,7 @@ def ingest(
         store.add(name, indexed)
         report.passages += sum(len(one.passages) for one in indexed)
         (report.updated if name in known else report.added).append(name)
-        known[name] = sha256
+        stored_as[sha256, file.suffix.lower()] = name
     for name in _gone(paths, files, known, base):
         store.remove(name)
         report.removed.append(name)
@@ -158,14 +159,9 @@ def cited_path(file: Path, base: Path) -> str:
 def _gone(paths: Sequence[Path], files: Sequence[Path], known: dict[str, str], base: Path) -> list[str]:
     """Stored paths under an ingested folder whose file is no longer there."""
     present = {cited_path(file, base) for file in files}
-    folders = [cited_path(path, base).rstrip("/") + "/" for path in paths if path.is_dir()]
-    under_base = any(path.is_dir() and path.resolve() == base.resolve() for path in paths)
-    return sorted(
-        name
-        for name in known
-        if name not in present
-        and (any(name.startswith(f) for f in folders) or (under_base and not name.startswith("/")))
-    )
+    folders = [path.resolve() for path in paths if path.is_dir()]
+    missing = (name for name in known if name not in present)
+    return sorted(name for name in missing if any((base.resolve() / name).is_relative_to(f) for f in folders))
 
 
 def _sha256(file: Path) -> str:

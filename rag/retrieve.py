@@ -7,12 +7,10 @@ that stand nowhere in the store: for a question in another language hardly any w
 zero for every passage, and the words have no say.
 """
 
-import math
-
 import numpy as np
 
 from rag.cache import TextCache
-from rag.text import contains_word, content_words, search_words, simplify, years
+from rag.text import contains_word, content_words, idf, search_words, simplify, word_share, years
 from rag.types import Embedder, Hit, Query, Store
 from rag.weights import Weights
 
@@ -28,17 +26,11 @@ def prepare(question: str, store: Store, embedder: Embedder) -> Query:
     words = content_words(question)
     frequencies = store.word_frequencies(words)
     total = store.passage_count()
-    information = [idf(frequencies[word], total) for word in words]
+    information = [idf(total, frequencies[word]) for word in words]
     mass = sum(information) or 1.0
     vector = embedder.embed_questions([simplify(question)])[0]
     weighed = {word: bits / mass for word, bits in zip(words, information, strict=True)}
     return Query(question, vector, tuple(search_words(question)), weighed)
-
-
-def idf(frequency: int, total: int) -> float:
-    """Inverse document frequency as in BM25 (Robertson & Zaragoza 2009, eq. 3.3), in Lucene's form that is never
-    negative."""
-    return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
 
 
 def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: int) -> list[Hit]:
@@ -59,7 +51,7 @@ def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: 
     asked_years = set(years(query.text))
     for row, passage in enumerate(passages):
         folded = texts.folded(passage)
-        features[row, 2] = word_share(query, folded)
+        features[row, 2] = word_share(query.words, folded)
         features[row, 3] = years_missing(asked_years, folded)
     scores = weights.passage(features)
     best = sorted(range(len(ids)), key=lambda i: (-scores[i], ids[i]))[:k]
@@ -78,11 +70,6 @@ def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: 
     ]
 
 
-def word_share(query: Query, folded: str) -> float:
-    """Share (0..1) of the question's information whose words stand in a text in matching form."""
-    return sum(share for word, share in query.words.items() if contains_word(folded, word))
-
-
 def years_missing(asked: set[str], folded: str) -> float:
     """Share (0..1) of the years asked for that a text does not name; 0 where none is asked for."""
-    return sum(year not in folded for year in asked) / len(asked) if asked else 0.0
+    return sum(not contains_word(folded, year) for year in asked) / len(asked) if asked else 0.0

@@ -221,6 +221,10 @@ class Store(Protocol):
     def fingerprint(self) -> Fingerprint: ...
 
     @property
+    def identity(self) -> str:
+        """Tells this store from every other, also from one made anew in its place."""
+
+    @property
     def generation(self) -> int:
         """Grows by one with every committed change."""
 

@@ -32,7 +32,7 @@ class Weights:
     passage: Linear  # ranks passages; see rag.retrieve
     sentence: Linear  # ranks sentences; see rag.answer
     confidence: Linear  # log-odds that the answer is right; see rag.confidence
-    min_confidence: float  # below it, abstain
+    min_confidence: float  # below it, abstain; 0.5: shown where more likely right than wrong (Chow 1970)
     second_sentence: float  # a further sentence is shown where its share of the best one's odds is at least this
 
 

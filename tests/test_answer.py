@@ -13,9 +13,10 @@ from rag.confidence import Evidence, confidence, reason
 from rag.conversation import readings
 from rag.errors import QuestionError
 from rag.ingest import ingest
-from rag.retrieve import idf, years_missing
+from rag.retrieve import years_missing
 from rag.settings import Settings
 from rag.store import open_store
+from rag.text import idf
 from rag.types import Document, Query, Turn
 from rag.weights import Linear, load_weights, softmax
 from tests.conftest import FakeEmbedder
@@ -113,6 +114,9 @@ def test_readings_of_a_follow_up() -> None:
     assert readings("甲市有多少个区？", []) == ["甲市有多少个区？"]
     assert readings("它的面积呢？", history) == ["甲市有多少个区？ 那乙市呢？ 它的面积呢？"]
     assert readings("面积多大？", history[:1]) == ["甲市有多少个区？ 面积多大？", "面积多大？"]
+    for alone in ("土耳其2023年的国内生产总值是多少?", "那曲市的面积多大?", "What is the name of that airport?"):
+        assert alone in readings(alone, history[:1])
+    assert readings("它呢？", [Turn("user", "长" * 1999)]) == ["它呢？"]
     long = "2019年武汉实现旅游总收入多少亿元、接待海内外游客多少亿人次、增长多少个百分点？"
     assert readings(long, history) == [long]
 
@@ -141,7 +145,21 @@ def test_locator_names_the_source_lines() -> None:
     assert locator(document, 4, 6) == "L9"
 
 
-EVIDENCE = Evidence(0.9, 0.9, 0.8, 0.8, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+EVIDENCE = Evidence(
+    cosine=0.9,
+    stands_out=0.1,
+    passage_stands_out=0.1,
+    lead=0.8,
+    word_share=0.8,
+    passage_word_share=0.9,
+    missing=0.0,
+    name_missing=0.0,
+    unknown=0.0,
+    focus_missing=0.0,
+    years_missing=0.0,
+    kind_missing=0.0,
+    foreign=0.0,
+)
 
 
 def test_confidence_grows_with_what_speaks_for_an_answer() -> None:
@@ -149,7 +167,7 @@ def test_confidence_grows_with_what_speaks_for_an_answer() -> None:
     sure = confidence(EVIDENCE, weights)
     assert 0 < confidence(dataclasses.replace(EVIDENCE, years_missing=1.0), weights) < sure < 1
     assert confidence(dataclasses.replace(EVIDENCE, name_missing=0.3), weights) < sure
-    assert confidence(dataclasses.replace(EVIDENCE, cosine=0.7), weights) < sure
+    assert confidence(dataclasses.replace(EVIDENCE, stands_out=0.0), weights) < sure
 
 
 @pytest.mark.parametrize(
@@ -168,9 +186,10 @@ def test_reasons(change: dict[str, float], expected: str) -> None:
 
 def test_small_formulas() -> None:
     assert idf(0, 0) == pytest.approx(0.6931, abs=1e-3)
-    assert idf(1, 1000) > idf(500, 1000) > 0
+    assert idf(1000, 1) > idf(1000, 500) > 0
     assert years_missing({"2023", "2024"}, "2024年的目标") == 0.5
     assert years_missing(set(), "2024") == 0.0
+    assert years_missing({"2023"}, "投资12023亿元,订单202356号") == 1.0
     assert softmax([1.0, 1.0]).tolist() == [0.5, 0.5]
     assert Linear(("a", "b"), (1.0, 2.0), 0.5)(softmax([0.0, 0.0])[None, :]).tolist() == [2.0]
 

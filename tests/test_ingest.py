@@ -95,6 +95,21 @@ def test_files_of_equal_content_are_embedded_once_and_both_citable(store: LocalS
     assert not list(store.verify())
 
 
+def test_equal_bytes_of_another_format_are_read_on_their_own(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("# 题\n\n" + TEXT)
+    (tmp_path / "b.md").write_text("# 题\n\n" + TEXT)
+    assert run(store, tmp_path, "a.txt", "b.md").added == ["a.txt", "b.md"]
+    assert not list(store.verify())
+
+
+def test_a_broken_link_in_a_folder_is_one_failed_file(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "0.txt").symlink_to(tmp_path / "nowhere.txt")
+    (tmp_path / "docs" / "z.txt").write_text(TEXT)
+    report = run(store, tmp_path, "docs")
+    assert (report.added, [path for path, _ in report.failed]) == (["docs/z.txt"], ["nowhere.txt"])
+
+
 def test_paths_are_cited_relative_to_the_base(tmp_path: Path) -> None:
     assert cited_path(tmp_path / "x" / "a.txt", tmp_path) == "x/a.txt"
     assert cited_path(Path("/elsewhere/a.txt"), tmp_path) == "/elsewhere/a.txt"

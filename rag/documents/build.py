@@ -15,6 +15,7 @@ from rag.text import find_date
 from rag.types import Document, Section
 
 _TITLE_WIDTH = 90.0
+_HEADLINE_WIDTH = 16.0
 _TITLE_AMONG = 4  # a title stands among the first paragraphs
 _MIN_BODY = 60.0  # display width of the text that makes a title line an article's
 _COLUMN_TAG = regex.compile(r"^[【\[][^】\]]{1,20}[】\]]\s*")
@@ -66,7 +67,7 @@ def text_document(text: str, path: str, title: str = "") -> Document:
 def _articles(paragraphs: Sequence[Paragraph]) -> list[_Article]:
     """One article, or several where title, body and date repeat; then what stands outside the pattern is page
     furniture."""
-    dated = [i for i, paragraph in enumerate(paragraphs) if date_line(paragraph.text)]
+    dated = [i for i, paragraph in enumerate(paragraphs) if not paragraph.settled and date_line(paragraph.text)]
     if len(dated) >= 2:
         articles = _dated_articles(paragraphs, dated)
         if len(articles) >= 2:
@@ -113,19 +114,25 @@ def _without_column_tag(articles: Sequence[_Article]) -> list[_Article]:
 
 def _single(paragraphs: Sequence[Paragraph]) -> _Article:
     """The whole file as one article; its title is the first heading, or the first line that could be one."""
-    date = next((date for p in paragraphs if (date := date_line(p.text))), None)
-    body = [p for p in paragraphs if not date_line(p.text)]
-    head = body[:_TITLE_AMONG]
+    dated = next(
+        (p for p in [*paragraphs[:_DATED_HEAD], *paragraphs[-1:]] if not p.settled and date_line(p.text)), None
+    )
+    date = date_line(dated.text) if dated else None
+    body = [p for p in paragraphs if p is not dated]
+    head = [p for n, p in enumerate(body[:_TITLE_AMONG]) if n < 2 or (p.kind is Kind.HEADING and p.level == 1)]
     title = next((p for p in head if p.kind is Kind.HEADING and p.level == 1), None)
-    title = title or next((p for p in head if _is_title(p)), None)
+    title = title or next(
+        (p for n, p in enumerate(head) if _is_title(p) and (n == 0 or _is_headline(head[0], p))), None
+    )
     if date is None:
-        found = (
-            find_date(p.text)
-            for p in body[:_DATED_HEAD]
-            if p.kind is not Kind.TEXT or display_width(p.text) < _TITLE_WIDTH
-        )
-        date = next((match[0] for match in found if match), None)
+        short = [p.text for p in body[:_DATED_HEAD] if p.kind is not Kind.TEXT or display_width(p.text) < _TITLE_WIDTH]
+        date = next((match[0] for match in map(find_date, short) if match), None)
     return _Article(title, tuple(p for p in body if p is not title), date)
+
+
+def _is_headline(above: Paragraph, line: Paragraph) -> bool:
+    """Whether a line may be the title though another, a caption or a slogan, is printed above it."""
+    return display_width(line.text) >= _HEADLINE_WIDTH and not above.text.endswith((":", "："))
 
 
 # --- layout ------------------------------------------------------------------------------------------------------
@@ -179,11 +186,13 @@ def _opening_level(text: str) -> int:
 
 def _sections(headings: Sequence[tuple[int, int, str]], length: int) -> tuple[Section, ...]:
     """Each heading's section runs to the next heading of its level or an outer one."""
-    sections = []
-    for i, (start, level, title) in enumerate(headings):
-        end = next((later for later, other, _ in headings[i + 1 :] if other <= level), length)
-        sections.append(Section(start, end, level, title))
-    return tuple(sections)
+    ends = [length] * len(headings)
+    open_: list[int] = []
+    for i, (start, level, _) in enumerate(headings):
+        while open_ and headings[open_[-1]][1] >= level:
+            ends[open_.pop()] = start
+        open_.append(i)
+    return tuple(Section(start, end, level, title) for (start, level, title), end in zip(headings, ends, strict=True))
 
 
 def _merged(marks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import regex
 
 from rag.documents.paragraphs import Kind, Line, Paragraph
-from rag.text import find_date, fold, has_han, word_spans_boundary
+from rag.text import find_date, fold, has_han, is_finished, word_spans_boundary
 
 _TERMINAL = regex.compile(r"(?:[。！？!?；;：:…]|——|(?<![A-Z])\.)[”’」』）)】》\"']*$")
 _CLOSED = regex.compile(r"^(?:[（(【\[].*[)）】\]]|“[^“”]*”)$")
@@ -31,16 +31,20 @@ _INLINE_HEADING = regex.compile(
     r"^((?:[一二三四五六七八九十]{1,3}、|[（(][一二三四五六七八九十]{1,3}[)）])[^，,。；;！？!?\s]{2,40})\s+(?=\S)"
 )
 _DATE_LINE = regex.compile(
-    r"^(?:(?:发布|发表|更新|印发)?(?:日期|时间|于)|date|published|updated)?\s*[:：]?\s*(?P<date>(?:19|20)\d{2}\s*[-/.年]\s*\d{1,2}\s*(?:[-/.月]\s*\d{1,2}\s*日?|月))"
-    r"(?:\s*[（(]?星期[一二三四五六日天][)）]?)?(?:[\sT]+\d{1,2}:\d{2}(?::\d{2})?)?(?:\s+(?:(?:浏览|阅读|点击|来源|作者|字号)\S*\s*)*\d*)?$",
+    r"^(?:(?:发布|发表|更新|印发)?(?:日期|时间|于)|date|published|updated)?\s*[:：]?\s*"
+    r"(?P<date>(?:19|20)\d{2}\s*[-/.年]\s*\d{1,2}\s*(?:[-/.月]\s*\d{1,2}\s*日?|月))"
+    r"(?:\s*[（(]?星期[一二三四五六日天][)）]?)?(?:[\sT]+\d{1,2}:\d{2}(?::\d{2})?)?"
+    r"(?:\s++(?:浏览|阅读|点击|来源|作者|字号)\S*+)*+(?:\s++\d+)?\s*$",
     flags=regex.IGNORECASE,
 )
+_DATE_LINE_CHARS = 80
 _FURNITURE = regex.compile(
-    r"^(?:第?\s*\d+\s*页|共\s*\d+\s*页|第?\s*\d+\s*页?\s*[/／,，共]\s*共?\s*\d+\s*页?|[-—–~·\s]*\d{1,4}[-—–~·\s]*|page\s+\d+(?:\s+of\s+\d+)?"
-    r"|上一[页篇].{0,40}|下一[页篇].{0,40}|返回(?:顶部|首页|列表)|打印本?页?|关闭(?:窗口|本页)?|分享到?.{0,12}|扫一扫.{0,20}"
-    r"|(?:责任编辑|责编|编辑|校对|审核|版权所有|主办单位|承办单位|网站标识码)\s*[:：].{0,40}|.{0,20}ICP备.{0,30}|.{0,30}公网安备.{0,30}"
-    r"|(?:copyright|©|\(c\)).{0,60}|all rights reserved.{0,20}|(?:tel|电话|热线)?[:：\s]*[\d\-\s()（）]{7,20}|https?://\S+|www\.\S+"
-    r"|(?:home|首页)\s*[>›»/].{0,80}|(?:cookie|隐私).{0,20}(?:设置|政策|policy|settings))$",
+    r"^(?:第?\s*\d+\s*页|共\s*\d+\s*页|第?\s*\d+\s*页?\s*[/／,，共]\s*共?\s*\d+\s*页?|[-—–~·\s]*\d{1,4}[-—–~·\s]*"
+    r"|page\s+\d+(?:\s+of\s+\d+)?|[上下]一[页篇](?:\s*[:：].{0,40})?|返回(?:顶部|首页|列表)|打印本?页?|关闭(?:窗口|本页)?"
+    r"|分享到?(?:\s*[:：].{0,12})?|扫一扫.{0,12}|(?:责任编辑|责编|编辑|校对|审核|版权所有|网站标识码)\s*[:：].{0,40}"
+    r"|.{0,20}ICP备.{0,30}|.{0,30}公网安备.{0,30}|(?:copyright|©|\(c\)).{0,60}|all rights reserved.{0,20}"
+    r"|(?:tel|电话|热线)\s*[:：]?\s*[\d\-\s()（）]{7,20}|\d{3,4}-\d{3,4}-\d{3,4}|https?://\S+|www\.\S+"
+    r"|(?:home|首页)\s*[>›»/].{0,80}|cookie.{0,20}(?:设置|政策|policy|settings))$",
     flags=regex.IGNORECASE,
 )
 _LETTER_SPACED = regex.compile(r"(?:(?<=\p{Han}) (?=[\p{Han}\p{P}]))|(?:(?<=\p{P}) (?=\p{Han}))")
@@ -65,12 +69,13 @@ def clean(raw: Sequence[Paragraph]) -> list[Paragraph]:
 
 def is_furniture(text: str) -> bool:
     """Page numbers, print and share buttons, copyright and phone lines: what no author wrote."""
-    return _FURNITURE.match(text.strip()) is not None and date_line(text) is None
+    text = text.strip()
+    return _FURNITURE.match(text) is not None and date_line(text) is None and not is_finished(text)
 
 
 def date_line(text: str) -> str | None:
     """The ISO date of a line that holds nothing but a date (and a time, a source or a view count)."""
-    match = _DATE_LINE.match(text.strip())
+    match = _DATE_LINE.match(text.strip()) if len(text) <= _DATE_LINE_CHARS else None
     found = find_date(match["date"]) if match else None
     return found[0] if found else None
 
@@ -196,7 +201,7 @@ def _evenness(near: Sequence[float]) -> tuple[float, float | None]:
     wrapped."""
     top = max(near)
     full = sorted(size for size in near if size >= top - _SLACK - 1)
-    wrapped = _NARROWEST <= top <= _LONG and len(full) >= 3 and len(full) * 2 >= len(near)
+    wrapped = _NARROWEST <= top <= _LONG and len(full) >= 4 and len(full) * 2 >= len(near)
     return (len(full) / len(near), full[len(full) // 4]) if wrapped else (0.0, None)
 
 
@@ -266,20 +271,19 @@ def _level(text: str, run: int) -> int:
 
 
 def _without_menus(paragraphs: Sequence[Paragraph], least: int = 4, width: float = 12.0) -> list[Paragraph]:
-    """Without runs of short unfinished lines that lead to no text: navigation, buttons, tag lists."""
-    kept: list[Paragraph] = []
-    run: list[Paragraph] = []
-    for paragraph in [*paragraphs, None]:
-        if paragraph is not None and _is_label(paragraph, width):
-            run.append(paragraph)
-            continue
-        # The last line of a run may be the heading of the text that follows.
-        spared = 1 if paragraph is not None else 0
-        kept.extend(run if len(run) < least + spared else run[len(run) - spared :])
-        run = []
-        if paragraph is not None:
-            kept.append(paragraph)
-    return kept
+    """Without the run of short labels that a page may open or close with: navigation, buttons, tags.
+
+    A list within the text, or under a line that announces one, is no menu; a file of nothing but labels is kept whole.
+    """
+    labels = [_is_label(paragraph, width) for paragraph in paragraphs]
+    if all(labels):
+        return list(paragraphs)
+    first, last = labels.index(False), len(labels) - labels[::-1].index(False)
+    # The last label of an opening run may be the heading of the text that follows.
+    start = first - 1 if first > least else 0
+    announced = paragraphs[last - 1].text.endswith((":", "："))
+    end = last if len(labels) - last >= least and not announced else len(labels)
+    return list(paragraphs[start:end])
 
 
 def _is_label(paragraph: Paragraph, width: float) -> bool:

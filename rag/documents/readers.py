@@ -25,6 +25,9 @@ from rag.errors import (
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _CONTROL = regex.compile(r"[\p{Cc}--[\t\n]]|[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]", flags=regex.V1)
 _SPACES = regex.compile(r"[\p{Zs}\t]+")
+_BREAKS = regex.compile(r"[\f\v\u2028\u2029\u0085]")
+_FRONT_MATTER = regex.compile(r"\A---\n(?:.*\n)*?(?:---|\.\.\.)\n")
+_TAG = regex.compile(r"<[^<>]*>")
 
 
 def suffixes() -> tuple[str, ...]:
@@ -78,48 +81,61 @@ def _checked(data: bytes, encoding: str, path: Path) -> str:
     return text
 
 
-def normalise(text: str) -> list[str]:
-    """Lines without control and invisible characters, runs of any white space as one space; edges kept for indents."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n").replace("\v", "\n")
-    text = text.replace("\u2028", "\n").replace("\u2029", "\n").replace("\u0085", "\n")
-    return [_SPACES.sub(" ", _CONTROL.sub("", line)).rstrip() for line in text.split("\n")]
+def tidy(text: str) -> str:
+    """Without control and invisible characters, runs of any white space as one space."""
+    return _SPACES.sub(" ", _CONTROL.sub("", text)).strip()
 
 
 def read_paragraphs(path: Path, data: bytes) -> list[Paragraph]:
     """Raw paragraphs of a file, in order, one a source line (plain text) or block (Markdown)."""
-    return _READERS[path.suffix.lower()](decode(data, path))
+    text = decode(data, path).replace("\r\n", "\n").replace("\r", "\n")
+    return _READERS[path.suffix.lower()](text)
 
 
 def _read_text(text: str) -> list[Paragraph]:
     paragraphs, gap = [], 0
-    for number, line in enumerate(normalise(text), 1):
-        if line.strip():
-            paragraphs.append(Paragraph((Line(line.strip(), number),), gap=gap))
+    for number, line in enumerate(text.split("\n"), 1):
+        pieces = [piece for part in _BREAKS.split(line) if (piece := tidy(part))]
+        for piece in pieces:
+            paragraphs.append(Paragraph((Line(piece, number),), gap=gap))
             gap = 0
-        else:
-            gap += 1
+        gap += not pieces
     return paragraphs
 
 
 def _read_markdown(text: str) -> list[Paragraph]:
+    text = _FRONT_MATTER.sub(lambda match: "\n" * match.group().count("\n"), text)  # line numbers stay
     paragraphs: list[Paragraph] = []
-    tokens = MarkdownIt("commonmark").enable("table").parse("\n".join(normalise(text)))
     kind, level = Kind.TEXT, 0
-    for token in tokens:
+    row: tuple[int, list[str]] | None = None  # source line and cells of the table row being read
+    for token in MarkdownIt("commonmark").enable("table").parse(_BREAKS.sub(" ", text)):
         if token.type == "heading_open":
             kind, level = Kind.HEADING, int(token.tag[1:])
         elif token.type == "list_item_open":
             kind = Kind.ITEM
         elif token.type in ("heading_close", "list_item_close"):
             kind, level = Kind.TEXT, 0
-        elif token.type in ("inline", "fence", "code_block") and token.map:
-            lines = (
-                _inline_text(token).split("\n") if token.type == "inline" else token.content.rstrip("\n").split("\n")
-            )
-            numbered = tuple(Line(line.strip(), token.map[0] + n) for n, line in enumerate(lines, 1) if line.strip())
-            if numbered:
-                paragraphs.append(Paragraph(numbered, kind=kind, level=level, settled=True))
+        elif token.type == "tr_open" and token.map:
+            row = token.map[0] + 1, []
+        elif token.type == "inline" and row is not None:
+            row[1].append(tidy(_inline_text(token)))
+        elif token.type == "tr_close" and row is not None:
+            if any(row[1]):
+                paragraphs.append(Paragraph((Line(" | ".join(row[1]), row[0]),), kind=Kind.ITEM, settled=True))
+            row = None
+        elif token.type == "inline" and token.map:
+            lines = _numbered(_inline_text(token), token.map[0] + 1)
+            if lines:
+                paragraphs.append(Paragraph(tuple(lines), kind=kind, level=level, settled=True))
+        elif token.type in ("fence", "code_block", "html_block") and token.map:
+            content = _TAG.sub("", token.content) if token.type == "html_block" else token.content
+            first = token.map[0] + 1 + (token.type == "fence")
+            paragraphs.extend(Paragraph((line,), settled=True) for line in _numbered(content, first))
     return paragraphs
+
+
+def _numbered(text: str, first: int) -> list[Line]:
+    return [Line(tidied, number) for number, line in enumerate(text.split("\n"), first) if (tidied := tidy(line))]
 
 
 def _inline_text(token: Token) -> str:

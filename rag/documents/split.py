@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import regex
 
 from rag.text import sentence_spans, years
-from rag.types import Document, Passage, Sentence
+from rag.types import Document, Passage, Section, Sentence
 
 PASSAGE_TOKENS = 160
 """Budget of a passage without its context line; chosen in docs/quality.md."""
@@ -19,7 +19,8 @@ _CONTEXT_CHARS = 120
 _TITLE_CHARS = 60
 _HEADING_CHARS = 40
 _LEAD_CHARS = 16
-_CUT = regex.compile(r"[，,、；;：:\s]")
+_MARGIN = 8  # tokens: pieces of one sentence are not equally dense
+_CUT = regex.compile(r"[，、；;：]|(?<!\d)[,:]|[,:](?!\d)|\s")
 _NOTE = regex.compile(r"^[（(\[【]?\s*(?:注|说明|note)\s*[:：].*$", flags=regex.MULTILINE | regex.IGNORECASE)
 _PERIOD = regex.compile(
     r"(?<!\d)(?:19|20)\d{2}(?!\d|[a-zA-Z%]|[个家场条所座处亩吨元套名位次项台辆万亿余多])年?(?:上半年|下半年|(?:前|第)?[一二三四1-4](?:个)?季度|1[-—至]\d{1,2}月)?"
@@ -36,7 +37,8 @@ def split_document(
     No passage with its context has more than `max_tokens` tokens by `count_tokens`: what a model would cut is split
     before, a sentence of more than the budget at its commas and, where it has none, anywhere.
     """
-    budget = min(passage_tokens, max_tokens - _CONTEXT_CHARS - 16)
+    context_chars = min(_CONTEXT_CHARS, max_tokens // 4)
+    budget = max(16, min(passage_tokens, max_tokens - context_chars - 16))
     text = document.text
     spans = _bounded(text, sentence_spans(text), count_tokens, budget)
     counts = count_tokens([text[a:b] for a, b in spans])
@@ -55,6 +57,7 @@ def split_document(
         only_headings = only_headings and text[start:end] == headings.get(start)
     if only_headings and len(groups) > 1:
         groups[-2].extend(groups.pop())
+    contexts = _Contexts(document, context_chars)
     passages = [
         Passage(
             id=passage_id(document.id, n),
@@ -62,7 +65,7 @@ def split_document(
             ordinal=n,
             start=group[0][0],
             end=group[-1][1],
-            context=context_line(document, next((a for a, b in group if text[a:b] != headings.get(a)), group[0][0])),
+            context=contexts.over(next((a for a, b in group if text[a:b] != headings.get(a)), group[0][0])),
         )
         for n, group in enumerate(groups)
     ]
@@ -88,31 +91,36 @@ def passage_text(document: Document, passage: Passage) -> str:
     return f"{passage.context}\n{text}" if passage.context else text
 
 
-def context_line(document: Document, offset: int) -> str:
-    """Title, period and headings over `offset`: what the sentences there leave unsaid. At most 120 characters."""
-    above = [section for section in document.sections if section.start <= offset < section.end]
-    headings = [section.title[:_HEADING_CHARS] for section in above]
-    titled = document.text.startswith(document.title + "\n")  # else the title is only the text's first words
-    title = document.title[:_TITLE_CHARS] if titled else ""
-    period = _period(document, offset)
-    if period and any(period.rstrip("年") in part for part in (title, *headings)):
-        period = ""
-    return " ".join(filter(None, (title, period, *headings)))[:_CONTEXT_CHARS]
+class _Contexts:
+    """Context lines of one document: title, period and headings, what the sentences there leave unsaid."""
+
+    def __init__(self, document: Document, limit: int) -> None:
+        titled = document.text.startswith(document.title + "\n")  # else the title is only the text's first words
+        self._title = document.title[:_TITLE_CHARS] if titled else ""
+        self._period = _period(document)
+        self._waiting = list(document.sections)[::-1]
+        self._above: list[Section] = []
+        self._limit = limit
+
+    def over(self, offset: int) -> str:
+        """The context line over `offset`, at most `limit` characters; offsets must be asked for in order."""
+        while self._waiting and self._waiting[-1].start <= offset:
+            section = self._waiting.pop()
+            self._above = [open_ for open_ in self._above if open_.end > section.start] + [section]
+            self._period = _named(section.title) or self._period  # the last heading that names a year speaks
+        headings = [section.title[:_HEADING_CHARS] for section in self._above if section.end > offset]
+        said = any(self._period.rstrip("年") in part for part in (self._title, *headings))
+        return " ".join(filter(None, (self._title, "" if said else self._period, *headings)))[: self._limit]
 
 
-def _period(document: Document, offset: int) -> str:
-    """The period spoken of: of the last heading that names a year, else of a note, the title, the text, the date."""
-    dated = [period for s in document.sections if s.start <= offset and (period := _named(s.title))]
-    if dated:
-        return dated[-1]
+def _period(document: Document) -> str:
+    """The period a document speaks of: of a note, else the title, the text's most frequent years, the date."""
     note = _NOTE.search(document.text)
     for source in (note.group() if note else "", document.title):
         if period := _named(source):
             return period
-    if document.date and not years(document.text):
-        return f"{document.date[:4]}年"
     counts = Counter(years(document.text))
-    if document.date and document.date[:4] in counts:
+    if document.date and (not counts or document.date[:4] in counts):
         return f"{document.date[:4]}年"
     frequent = sorted(counts, key=lambda year: (counts[year], year))[-2:]
     return "、".join(f"{year}年" for year in sorted(frequent) if counts[year] * 3 >= max(counts.values()))
@@ -126,17 +134,20 @@ def _named(text: str) -> str:
 def _bounded(
     text: str, spans: Sequence[tuple[int, int]], count_tokens: CountTokens, budget: int
 ) -> list[tuple[int, int]]:
-    """Sentences, with those over the budget cut into pieces within it."""
-    # A token covers at least one character, so only a text longer than the budget can be over it.
+    """Sentences, with those over the budget cut into pieces within it: at a comma or a space where there is one."""
     bounded: list[tuple[int, int]] = []
     for start, end in spans:
-        if end - start <= budget or count_tokens([text[start:end]])[0] <= budget:
-            bounded.append((start, end))
-            continue
-        while end - start > budget:
-            cuts = [m.end() for m in _CUT.finditer(text, start + budget // 4, start + budget)]
-            cut = cuts[-1] if cuts else start + budget
+        tokens = count_tokens([text[start:end]])[0] if end - start > budget // 2 else 0
+        step = max(1, (end - start) * (budget - _MARGIN) // tokens) if tokens > budget else end - start
+        while end - start > step:
+            cuts = [m.end() for m in _CUT.finditer(text, start + step // 4, start + step)]
+            cut = cuts[-1] if cuts else start + step
             bounded.append((start, cut))
             start = cut
         bounded.append((start, end))
-    return [(a, b) for a, b in bounded if text[a:b].strip()]
+    return [(a, b) for a, b in (_trimmed(text, *span) for span in bounded) if a < b]
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    inner = text[start:end]
+    return start + len(inner) - len(inner.lstrip()), end - len(inner) + len(inner.rstrip())

@@ -50,22 +50,6 @@ class OnnxEmbedder:
     def embed_questions(self, texts: Sequence[str]) -> Vectors:
         return self._embed(PROMPTS["query"], texts)
 
-    def embed_spans(self, text: str, spans: Sequence[tuple[int, int]]) -> tuple[NDArray[np.float32], Vectors]:
-        """A passage's vector [dim] and, from the same pass, one for each character span [start, end) of it: [n, dim].
-
-        "Late chunking" (Günther et al. 2024): a span's vector is the mean of its tokens' vectors, which have seen the
-        whole passage. A span in which no token begins gets the passage's vector.
-        """
-        prompt = PROMPTS["passage"]
-        ids, origins = self._tokenizer.encode_with_origins(prompt + text)
-        windows = self._read(ids, self._together)
-        whole = _pool(windows)
-        tokens = np.concatenate([window[1:-1] for window in windows])
-        places = np.array(origins[1:-1]) - len(prompt)
-        inside = [tokens[(start <= places) & (places < end)] for start, end in spans]
-        rows = [_unit(span.mean(axis=0)) if len(span) else whole for span in inside]
-        return whole, np.array(rows, dtype=np.float32).reshape(len(spans), self.dim)
-
     def _embed(self, prompt: str, texts: Sequence[str]) -> Vectors:
         if len(texts) == 1 or self._threads == 1:
             rows = [self._vector(prompt + text, self._together) for text in texts]

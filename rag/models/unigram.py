@@ -60,38 +60,17 @@ class Unigram:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`."""
-        return [self._bos, *(piece for piece, _ in self._pieces(text.translate(self._normaliser))), self._eos]
+        return [self._bos, *self._pieces(text.translate(self._normaliser)), self._eos]
 
-    def encode_with_origins(self, text: str) -> tuple[list[int], list[int]]:
-        """Token ids of `text`, and for each the offset in `text` of the character it begins with; -1 for <s> and </s>.
-
-        A word's space belongs to the word: the piece "▁the" of "in the" begins at 2.
-        """
-        characters: list[str] = []
-        origins: list[int] = []
-        for offset, character in enumerate(text):
-            for made in self._normaliser.get(ord(character), character):
-                if made != " " or characters[-1:] != [" "]:
-                    characters.append(made)
-                    origins.append(offset)
-        normal = "".join(characters)
-        ids, begins = [self._bos], [-1]
-        place = 0 if normal.startswith(" ") else -1  # the mark put before a first word comes from no character
-        for piece, length in self._pieces(normal):
-            ids.append(piece)
-            begins.append(origins[max(place, 0)] if origins else -1)
-            place += length
-        return [*ids, self._eos], [*begins, -1]
-
-    def _pieces(self, normal: str) -> Iterator[tuple[int, int]]:
-        """(id, characters) of the pieces of a normalised text."""
+    def _pieces(self, normal: str) -> Iterator[int]:
+        """Ids of the pieces of a normalised text."""
         marked = _SPACES.sub("▁", normal)
         if not marked.startswith("▁"):
             marked = "▁" + marked
         for word in _WORD.findall(marked):
             yield from self._cut(word)
 
-    def _cut(self, word: str) -> list[tuple[int, int]]:
+    def _cut(self, word: str) -> list[int]:
         """The most probable pieces of a word (Viterbi): best[i] is the score of the best way to cut word[:i].
 
         Of two ways that are equally probable, the one whose last piece is longer.
@@ -114,6 +93,6 @@ class Unigram:
         end = len(word)
         while end:
             start, piece_id = back[end]
-            pieces.append((piece_id, end - start))
+            pieces.append(piece_id)
             end = start
         return pieces[::-1]

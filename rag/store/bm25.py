@@ -2,15 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from math import log
 
 K1, B = 1.2, 0.75
-
-
-def idf(passages: int, frequency: int) -> float:
-    """Weight of a word that stands in `frequency` of `passages`: Robertson and Zaragoza, "The Probabilistic Relevance
-    Framework: BM25 and Beyond" (2009), with the 1 that Lucene adds within the logarithm to keep it positive."""
-    return log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
 
 
 def stored_length(words: int) -> int:

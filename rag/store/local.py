@@ -89,6 +89,10 @@ class LocalStore:
         return self._settings.fingerprint
 
     @property
+    def identity(self) -> str:
+        return self._settings.identity
+
+    @property
     def generation(self) -> int:
         return self._settings.generation
 

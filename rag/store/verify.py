@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from rag.store import files, rows
-from rag.store.bm25 import bm25, idf
+from rag.store.bm25 import bm25
 from rag.store.check import length_faults, span_faults
 from rag.store.database import StoreSettings, read_settings
 from rag.store.derived import Indexes, load
+from rag.text import idf
 
 _SAMPLES = 8  # questions put to each index
 _TOP = 10  # hits compared for each

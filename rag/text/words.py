@@ -1,7 +1,9 @@
 """Words: how a text is cut into them, which of them tell something, whether a text holds one."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import jieba
@@ -60,7 +62,7 @@ def build_dictionary(folder: Path) -> Path:
         jieba.initialize()
         folder.mkdir(parents=True, exist_ok=True)
         trie = marisa_trie.RecordTrie(_RECORD, ((word, (count,)) for word, count in jieba.dt.FREQ.items()))
-        temporary = path.with_suffix(f".{id(trie):x}.tmp")
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         trie.save(str(temporary))
         temporary.replace(path)
     return path
@@ -76,7 +78,10 @@ def use_dictionary(folder: Path) -> None:
     path = dictionary_path(folder)
     if jieba.dt.initialized or not path.exists():
         return
-    trie = marisa_trie.RecordTrie(_RECORD).mmap(str(path))
+    try:
+        trie = marisa_trie.RecordTrie(_RECORD).mmap(str(path))
+    except (OSError, RuntimeError):  # damaged: jieba has its own, only slower to start
+        return
     jieba.dt.FREQ = _Frequencies(trie)
     jieba.dt.total = _TOTAL
     jieba.dt.initialized = True
@@ -117,6 +122,17 @@ def content_words(question: str) -> list[str]:
 
 def _telling(found: list[str]) -> list[str]:
     return [word for word in found if word not in FUNCTION_WORDS] or found
+
+
+def idf(passages: int, frequency: int) -> float:
+    """Weight of a word that stands in `frequency` of `passages`: Robertson and Zaragoza, "The Probabilistic Relevance
+    Framework: BM25 and Beyond" (2009), with the 1 that Lucene adds within the logarithm to keep it positive."""
+    return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
+
+
+def word_share(weighed: Mapping[str, float], folded: str) -> float:
+    """Sum of the weights of those words that stand in a text in matching form."""
+    return sum(weight for word, weight in weighed.items() if contains_word(folded, word))
 
 
 def contains_word(folded: str, word: str) -> bool:

@@ -74,6 +74,12 @@ def test_text_documents_are_kept_as_they_are() -> None:
     assert (document.text, document.title) == ("题\n第一行\n第 3 页", "题")
 
 
+def test_dates_within_a_chronicle_stay_in_the_text(tmp_path: Path) -> None:
+    lines = ["公司大事记", "以下按年份记录。", "公司成立的经过如下。", "2019年5月1日", "公司在武汉成立。"]
+    (document,) = read(tmp_path, "\n\n".join(lines))
+    assert "2019年5月1日" in document.text
+
+
 # --- splitting ---------------------------------------------------------------------------------------------------
 
 
@@ -101,6 +107,29 @@ def test_a_sentence_beyond_the_budget_is_cut_and_nothing_is_lost() -> None:
     passages, sentences = split_document(document, count, max_tokens=300, passage_tokens=60)
     assert "".join(document.text[s.start : s.end] for s in sentences) == document.text
     assert max(count([document.text[p.start : p.end] for p in passages])) <= 62
+
+
+@pytest.mark.parametrize("limit", [64, 128, 512])
+def test_small_models_get_small_passages(limit: int) -> None:
+    document = text_document("武汉是湖北省的省会城市，长江大桥很长，" * 20 + "完。", "p.txt")
+    passages, _ = split_document(document, count, max_tokens=limit)
+    assert all(count([passage_text(document, p)])[0] <= limit for p in passages)
+
+
+def test_a_large_document_is_split_in_linear_time() -> None:
+    sizes = []
+    for repeat in (500, 2000):
+        document = text_document("2024年的一句话说明了有关的情况和背景。" * repeat, "p.txt")
+        calls = 0
+
+        def counting(texts: Sequence[str]) -> list[int]:
+            nonlocal calls
+            calls += len(texts)
+            return count(texts)
+
+        split_document(document, counting, max_tokens=512)
+        sizes.append(calls)
+    assert sizes[1] <= 4.2 * sizes[0]
 
 
 def test_a_section_starts_a_passage_and_its_headings_are_context(tmp_path: Path) -> None:

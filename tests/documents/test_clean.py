@@ -101,14 +101,26 @@ def test_furniture(line: str) -> None:
     assert is_furniture(line)
 
 
-@pytest.mark.parametrize("line", ["2025-07-09", "销量达到53万套。", "住房保障", "2024年"])
+@pytest.mark.parametrize(
+    "line",
+    ["2025-07-09", "销量达到53万套。", "住房保障", "2024年", "分享经济成为新增长点。", "主办单位：市体育局", "1234567"],
+)
 def test_not_furniture(line: str) -> None:
     assert not is_furniture(line)
 
 
-def test_menus_are_left_out_and_headings_with_text_are_not() -> None:
+def test_menus_are_left_out_at_the_edges_of_a_page() -> None:
     menu = "首页导航\n新闻中心\n招商项目\n联系我们\n企业入驻\n"
-    assert cleaned(f"{menu}正文第一句话在这里，说明了情况。") == ["企业入驻", "正文第一句话在这里，说明了情况。"]
+    text = "正文第一句话在这里，说明了情况。"
+    assert cleaned(f"{menu}{text}\n{menu}") == ["企业入驻", text]
+
+
+def test_lists_of_names_are_no_menus() -> None:
+    names = ["张三", "李四", "王五", "赵六", "钱七"]
+    text = "\n".join(["委员会成员名单如下:", *names, "会议于周三举行，全体成员出席。"])
+    assert cleaned(text) == text.split("\n")
+    assert cleaned("会议名单如下：\n" + "\n".join(names)) == ["会议名单如下：", *names]
+    assert cleaned("Milk\nEggs\nBread\nButter\nCheese") == ["Milk", "Eggs", "Bread", "Butter", "Cheese"]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +134,10 @@ def test_menus_are_left_out_and_headings_with_text_are_not() -> None:
 )
 def test_date_line(line: str, date: str | None) -> None:
     assert date_line(line) == date
+
+
+def test_a_long_line_of_page_words_takes_no_time() -> None:
+    assert date_line("2024年1月1日 " + "浏览" * 30 + " x") is None
 
 
 @pytest.mark.parametrize(

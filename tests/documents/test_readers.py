@@ -41,10 +41,25 @@ def test_markdown_gives_its_text_with_source_lines() -> None:
     text = "# 标题\n\n正文 **重点** 与 [链接](http://example.org)。\n\n- 第一项\n- 第二项\n\n"
     source = text + "| a | b |\n|---|---|\n| 1 | 2 |\n"
     found = [(p.text, p.kind.value, p.level, p.lines[0].number) for p in read_paragraphs(Path("a.md"), source.encode())]
-    assert found[:4] == [
+    assert found == [
         ("标题", "heading", 1, 1),
         ("正文 重点 与 链接。", "text", 0, 3),
         ("第一项", "item", 0, 5),
         ("第二项", "item", 0, 6),
+        ("a | b", "item", 0, 8),
+        ("1 | 2", "item", 0, 10),
     ]
-    assert [text for text, *_ in found[4:]] == ["a", "b", "1", "2"]
+
+
+def test_markdown_code_html_and_front_matter() -> None:
+    source = "---\ntitle: x\n---\n正文。\n\n```\ncode one\ncode two\n```\n\n<p>HTML 文字。</p>\n"
+    found = [(p.text, p.lines[0].number) for p in read_paragraphs(Path("a.md"), source.encode())]
+    assert found == [("正文。", 4), ("code one", 7), ("code two", 8), ("HTML 文字。", 11)]
+
+
+def test_a_form_feed_is_no_line() -> None:
+    source = "第一页的话。\n\f第二页的话。\n"
+    assert [(p.text, p.lines[0].number) for p in read_paragraphs(Path("a.txt"), source.encode())] == [
+        ("第一页的话。", 1),
+        ("第二页的话。", 2),
+    ]

@@ -5,7 +5,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from rag.errors import ModelBuildError
@@ -78,18 +77,6 @@ def test_several_callers_at_once(onnx: OnnxEmbedder, texts: list[str]) -> None:
     with ThreadPoolExecutor(4) as pool:
         for vectors in pool.map(lambda _: onnx.embed_passages(texts), range(8)):
             assert vectors.tobytes() == expected.tobytes()
-
-
-def test_spans(onnx: OnnxEmbedder) -> None:
-    text = "大熊猫以竹子为食。故宫建于明朝。  长江很长。"
-    spans = [(0, 9), (9, 16), (16, 18), (18, len(text)), (0, len(text))]
-    whole, vectors = onnx.embed_spans(text, spans)
-    np.testing.assert_allclose(whole, onnx.embed_passages([text])[0], atol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    question = onnx.embed_questions(["故宫是什么时候建的？"])[0]
-    assert (vectors[[0, 1, 3]] @ question).argmax() == 1
-    assert onnx.embed_spans("", [])[1].shape == (0, onnx.dim)
-    assert onnx.embed_spans(LONG, [(len(LONG) - 100, len(LONG))])[1].shape == (1, onnx.dim)
 
 
 @pytest.mark.parametrize("name", [MODEL_FILE, DATA_FILE, PIECES_FILE, SCORES_FILE, UNIGRAM_FILE])

@@ -101,21 +101,6 @@ def _score(vocabulary: Vocabulary, ids: Sequence[int]) -> float:
     return sum(unknown if token == vocabulary.unk else vocabulary.scores[token] for token in ids[1:-1])
 
 
-def test_tokens_know_where_they_begin(small: tuple[Unigram, Tokenizer]) -> None:
-    ids, origins = small[0].encode_with_origins("ab  Aﬂc\tb")
-    assert [tiny.PIECES[place] for place in ids[1:-1]] == ["▁ab", "▁ab", "c", "c", "▁", "b"]
-    assert origins == [-1, 0, 2, 5, 6, 7, 8, -1]
-
-
-@given(text=LETTERS)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_origins_come_with_the_same_tokens(small: tuple[Unigram, Tokenizer], text: str) -> None:
-    ids, origins = small[0].encode_with_origins(text)
-    assert ids == small[0].encode(text)
-    assert len(origins) == len(ids)
-    assert origins[1:-1] == sorted(origins[1:-1])
-
-
 CHARACTERS = st.characters(min_codepoint=1, codec="utf-8")
 
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.store.bm25 import bm25, idf, stored_length
+from rag.store.bm25 import bm25, stored_length
 from rag.store.words import WordIndex
+from rag.text import idf
 
 from .samples import some_words
 

@@ -1,0 +1,39 @@
+"""Floors just under today's figures (docs/quality.md): a change that makes answers worse does not pass unseen."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rag.settings import Settings
+from rag.types import Embedder
+
+pytestmark = [pytest.mark.model, pytest.mark.slow]
+
+
+def evaluate(settings: Settings, *arguments: str | Path) -> None:
+    command = [sys.executable, "-m", "rag", "eval", "--quiet", *map(str, arguments)]
+    environment = os.environ | {"RAG_STORE": str(settings.store), "RAG_CACHE": str(settings.cache)}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def floors(**least: float) -> list[str]:
+    names = {"document": "document@1", "sentence": "sentence@1", "recall": "recall@5"}
+    return [part for name, value in least.items() for part in ("--fail-under", f"{names.get(name, name)}={value}")]
+
+
+def test_the_seeds_test_half(settings: Settings, embedder: Embedder, seeds: Path) -> None:
+    environment = os.environ | {"RAG_STORE": str(settings.store)}
+    subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
+    least = floors(verbatim=1.0, document=0.97, recall=0.95, answer_accuracy=0.58, abstention_recall=0.68)
+    evaluate(settings, seeds / "qa.jsonl", "--split", "test", *least)
+
+
+def test_a_fixed_sample_of_xquad(settings: Settings, embedder: Embedder, data: Path) -> None:
+    least = floors(verbatim=1.0, document=0.94, recall=0.97, sentence=0.58)
+    evaluate(settings, data / "xquad" / "xquad.zh.json", "--build", "--sample", "150", *least)
+    crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--build", "--sample", "150"]
+    evaluate(settings, data / "xquad" / "xquad.en.json", *crossed, *floors(verbatim=1.0, document=0.70, recall=0.85))
