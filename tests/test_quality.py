@@ -36,4 +36,4 @@ def test_a_fixed_sample_of_xquad(settings: Settings, embedder: Embedder, data: P
     least = floors(verbatim=1.0, document=0.94, recall=0.97, sentence=0.58)
     evaluate(settings, data / "xquad" / "xquad.zh.json", "--build", "--sample", "150", *least)
     crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--build", "--sample", "150"]
-    evaluate(settings, data / "xquad" / "xquad.en.json", *crossed, *floors(verbatim=1.0, document=0.70, recall=0.85))
+    evaluate(settings, data / "xquad" / "xquad.en.json", *crossed, *floors(verbatim=1.0, document=0.67, recall=0.86))
