@@ -18,12 +18,11 @@
     │   ├── StoreLockedError        another process is writing
     │   ├── StoreFullError          no space left on the device
     │   └── StoreCorruptError       the database itself cannot be read
-    ├── ModelError              1
-    │   ├── WeightsMissingError     the packaged weights are not installed, or damaged
-    │   ├── ModelMissingError       the bundled model was not built yet
-    │   ├── ModelBuildError         the built model fails its checksum or parity check
-    │   └── ModelUnavailableError   RAG_EMBEDDER names a model that is not here and cannot be fetched
-    └── MissingExtraError       1   an optional dependency is not installed
+    └── ModelError              1
+        ├── WeightsMissingError     the packaged weights are not installed, or damaged
+        ├── ModelMissingError       the bundled model was not built yet
+        ├── ModelBuildError         the built model fails its checksum or parity check
+        └── ModelUnavailableError   RAG_EMBEDDER names a model that is not here and cannot be fetched
 
 An error is raised with the facts (`NotTextError(path=p)`); its message is made from them, one line: what happened, to
 which input, and what to do. `str(error)` is English, `error.message("zh")` Chinese.
@@ -163,8 +162,3 @@ class ModelBuildError(ModelError):
 class ModelUnavailableError(ModelError):
     en = "RAG_EMBEDDER={name}: no such model on this machine ({reason}); give the folder of a downloaded model."
     zh = "RAG_EMBEDDER={name}：本机没有这个模型（{reason}），请给出已下载模型的文件夹。"
-
-
-class MissingExtraError(RagError):
-    en = "{feature} needs a package that is not installed; run: pip install 'rag[{extra}]'"
-    zh = "{feature} 需要的软件包尚未安装，请运行：pip install 'rag[{extra}]'"
