@@ -41,7 +41,7 @@ EVIDENCE = tuple(field.name for field in fields(Evidence))
 
 
 def confidence(evidence: Evidence, weights: Weights) -> float:
-    """Probability (0..1) that the best sentence answers, by logistic regression (Platt 1999)."""
+    """Probability (0..1) that the sentences shown hold the answer, by logistic regression (Platt 1999)."""
     log_odds = float(weights.confidence(evidence.vector()[None, :])[0])
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds))))
 

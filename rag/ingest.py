@@ -73,6 +73,8 @@ def ingest(
             for document, of_twin in zip(documents, vectors, strict=True)
         ]
         store.add(name, indexed)
+        if stored_as.get(former := (known.get(name, ""), file.suffix.lower())) == name:
+            del stored_as[former]  # what this path held before is no longer stored
         report.passages += sum(len(one.passages) for one in indexed)
         (report.updated if name in known else report.added).append(name)
         stored_as[sha256, file.suffix.lower()] = name

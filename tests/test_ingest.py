@@ -95,6 +95,17 @@ def test_files_of_equal_content_are_embedded_once_and_both_citable(store: LocalS
     assert not list(store.verify())
 
 
+def test_content_that_moved_to_another_file_keeps_its_own_vectors(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT)
+    run(store, tmp_path, "a.txt")
+    (tmp_path / "a.txt").write_text("完全不同的一句话，说的是别的事情。还有第二句话也在这里。还有第三句话。\n")
+    (tmp_path / "b.txt").write_text(TEXT)
+    run(store, tmp_path, "a.txt", "b.txt")
+    of_b = next(d.id for d in store.documents() if d.path == "b.txt")
+    expected = FakeEmbedder().embed_passages([TEXT.strip()])
+    assert store.passage_vectors([f"{of_b}-0000"])[0] == pytest.approx(expected[0], abs=1e-6)
+
+
 def test_equal_bytes_of_another_format_are_read_on_their_own(store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("# 题\n\n" + TEXT)
     (tmp_path / "b.md").write_text("# 题\n\n" + TEXT)
