@@ -6,16 +6,18 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install -q --disable-pip-version-check
 TORCH  := torch==2.13.0
 PEERS  := .venv-peers
+CLIENTS := .venv-clients
 DATA   := ../shared/data
 Q      ?= 智新科技去年的销量是多少?
 export Q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ask test unit lint eval benchmark compare lock clean
+.PHONY: help setup ask test unit clients lint eval benchmark compare lock clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
 	@echo 'make unit          the tests that need no model, in seconds'
+	@echo 'make clients       the tests of the server with clients of others, which it installs'
 	@echo 'make lint          style, types, import rules'
 	@echo 'make eval          evaluate; reports go to out/'
 	@echo 'make benchmark     speed of the encoder beside sentence-transformers'
@@ -51,6 +53,14 @@ test: setup
 unit: setup
 	@$(BIN)/python -m pytest -m "not model and not slow"
 
+# In an environment of their own; npm is used where it is there.
+clients: setup
+	@test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install -q --disable-pip-version-check -r tests/server/clients-requirements.txt
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $(CLIENTS)/node openai; \
+	else echo 'npm is not installed: its client is left out.' >&2; fi
+	@$(BIN)/python -m pytest -rs tests/server/test_clients.py
+
 lint: setup
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet
@@ -78,4 +88,4 @@ lock:
 	@$(PYTHON) scripts/lock.py
 
 clean:
-	rm -rf $(VENV) $(PEERS) vectorstore/* out build *.egg-info
+	rm -rf $(VENV) $(PEERS) $(CLIENTS) vectorstore/* out build *.egg-info

@@ -48,7 +48,6 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(scope="session")
 def seeded(settings: Settings, seeds: Path, embedder: Embedder) -> Iterator[Running]:
     """`rag serve` over the seeds."""
-    own = ServerSettings(store=settings.store.with_name("served"))
-    put_in(own, embedder, seeds)
-    with served(own.store) as (running, _):
+    put_in(settings, embedder, seeds)  # the store that other tests ask too: it is made once
+    with served(settings.store) as (running, _):
         yield running

@@ -18,6 +18,7 @@ from rag.ingest import ingest
 from rag.server.app import make_app
 from rag.server.listen import bind, make_server
 from rag.server.settings import ServerSettings
+from rag.settings import Settings
 from rag.store import open_store
 from rag.types import Embedder
 
@@ -54,7 +55,7 @@ def read_all(connection: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def put_in(settings: ServerSettings, embedder: Embedder, *paths: Path) -> None:
+def put_in(settings: Settings, embedder: Embedder, *paths: Path) -> None:
     with open_store(settings.store, fingerprint_of(embedder), write=True) as store:
         ingest(paths, store, embedder, base=settings.store.resolve().parent, limit_mb=20)
 
@@ -81,13 +82,14 @@ def serving(settings: ServerSettings, embedder: Embedder) -> Iterator[Running]:
 @contextmanager
 def served(store: Path, *arguments: str, **environment: str) -> Iterator[tuple[Running, subprocess.Popen[str]]]:
     """`rag serve` in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rag", "serve", "--port", "0", *arguments],
-        env=os.environ | {"RAG_STORE": str(store), "HF_HUB_OFFLINE": "1"} | environment,
-        stdout=subprocess.PIPE,
-        stderr=(store.parent / f"{store.name}.log").open("a"),
-        text=True,
-    )
+    with (store.parent / f"{store.name}.log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rag", "serve", "--port", "0", *arguments],
+            env=os.environ | {"RAG_STORE": str(store), "HF_HUB_OFFLINE": "1"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
     try:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
