@@ -91,10 +91,12 @@ def test_every_development_question_gets_the_same_answer_everywhere(
 ) -> None:
     questions = development_questions(seeds)
     assert len(questions) > 50
-    for question, expected in zip(questions, batch(seeded.settings.store, questions, tmp_path), strict=True):
+    answers = batch(seeded.settings.store, questions, tmp_path)
+    for question, expected in zip(questions, answers, strict=True):
         history = [{"role": role, "text": text} for role, text in question["history"]]
         compare(seeded, question["question"], history, expected)
-        if not history:
+    for question, expected in list(zip(questions, answers, strict=True))[::20]:  # --batch prints what --json does
+        if not question["history"]:
             printed = json.loads(rag("ask", question["question"], "--json", store=seeded.settings.store).stdout)
             assert without_timings(printed) == without_timings(expected)
 
