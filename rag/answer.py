@@ -95,13 +95,13 @@ def answer(
     probability = confidence(evidence, weights)
     if probability < (weights.min_confidence if min_confidence is None else min_confidence):
         nearest = tuple(
-            _cite(n, texts.document(hit.passage.document_id), hit.passage.start, hit.passage.end)
+            cite(n, texts.document(hit.passage.document_id), hit.passage.start, hit.passage.end)
             for n, hit in enumerate(hits[:_NEAREST], 1)
         )
         return Selection("abstained", reason(evidence), probability, (), (), nearest)
     chosen = _in_reading_order(choose(candidates, weights.second_sentence, max_sentences))
     citations = tuple(
-        _cite(n, texts.document(c.sentence.document_id), c.sentence.start, c.sentence.end)
+        cite(n, texts.document(c.sentence.document_id), c.sentence.start, c.sentence.end)
         for n, c in enumerate(chosen, 1)
     )
     sentences = tuple(AnswerSentence(c.quote, c.number, highlights(query, c.quote)) for c in citations)
@@ -213,7 +213,8 @@ def _in_reading_order(chosen: Sequence[Candidate]) -> list[Candidate]:
     return [c for group in groups.values() for c in sorted(group, key=lambda c: c.sentence.start)]
 
 
-def _cite(number: int, document: Document, start: int, end: int) -> Citation:
+def cite(number: int, document: Document, start: int, end: int) -> Citation:
+    """The citation of `document.text[start:end]`."""
     return Citation(
         number=number,
         document_id=document.id,

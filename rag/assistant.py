@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
-from rag.answer import Candidate, Selection, answer, rank_sentences
+from rag.answer import Candidate, Selection, answer, cite, rank_sentences
 from rag.cache import TextCache
 from rag.conversation import readings
 from rag.errors import QuestionError
@@ -14,7 +14,7 @@ from rag.retrieve import prepare, retrieve
 from rag.settings import Settings
 from rag.store import open_store
 from rag.text import SPLITTER_VERSION, use_dictionary
-from rag.types import Answer, Embedder, Fingerprint, Hit, IndexInfo, Query, Store, Turn
+from rag.types import Answer, Citation, Embedder, Fingerprint, Hit, IndexInfo, Query, Store, Turn
 from rag.weights import Weights, load_weights
 
 
@@ -67,6 +67,15 @@ class LocalAssistant:
         with self._store.pinned():
             query = prepare(self._checked(question), self._store, self._embedder)
             return retrieve(query, self._store, self._texts, self._weights, k)
+
+    def find(self, question: str, k: int) -> list[tuple[Hit, Citation]]:
+        """What `search` finds, each passage with the citation of its whole text. Raises as `ask` does."""
+        with self._store.pinned():
+            found = [(hit, self._texts.document(hit.passage.document_id)) for hit in self.search(question, k)]
+            return [
+                (hit, cite(number, document, hit.passage.start, hit.passage.end))
+                for number, (hit, document) in enumerate(found, 1)
+            ]
 
     def explain(self, question: str) -> Explanation:
         """What `ask` looks at for a question without history."""

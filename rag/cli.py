@@ -1,4 +1,4 @@
-"""The command line: rag ingest, ask, docs, verify, doctor, eval.
+"""The command line: rag ingest, ask, mcp, docs, verify, doctor, eval.
 
 Exit codes: 0 answered or done, 1 failure, 2 wrong usage, 3 abstained. Results go to standard output; progress and
 messages to standard error. Heavy imports wait until a command needs them: `rag docs` loads no model.
@@ -159,6 +159,14 @@ def _ask_batch(settings: Settings, batch: Path, out: Path | None) -> None:
             print(json.dumps({"id": one.id, **dataclasses.asdict(answer)}, ensure_ascii=False), file=file)
             progress(batch.name, done, len(questions))
     unfinished.replace(out)
+
+
+@app.command()
+def mcp(store: StoreOption = None) -> None:
+    """Offer ask and search to agents as tools, by the Model Context Protocol over standard input and output."""
+    from rag.mcp import serve
+
+    serve(load_settings(store=store))
 
 
 @docs.command("list")
