@@ -14,7 +14,7 @@ from rag.assistant import Explanation
 from rag.text import has_han
 from rag.types import Answer, Citation, DocumentSummary
 
-_REASONS = {
+REASONS = {
     "no_passage": ("the store holds nothing to answer from", "库中没有可供回答的内容"),
     "no_answer": ("the passages found do not say it", "找到的段落没有给出答案"),
     "other_period": ("the passages found speak of another period", "找到的段落说的是另一个时期"),
@@ -22,6 +22,7 @@ _REASONS = {
     "not_covered": ("the documents do not mention what was asked about", "文档没有提到所问的内容"),
     "too_unsure": ("nothing found is sure enough to be shown as the answer", "找到的内容把握不足，不宜作为答案"),
 }
+"""Why an answer is an abstention, in English and in Chinese."""
 
 
 def message_language(setting: str, text: str = "") -> str:
@@ -68,7 +69,7 @@ class Screen:
         )
 
     def _abstention(self, answer: Answer) -> None:
-        english, chinese = _REASONS[answer.reason or "too_unsure"]
+        english, chinese = REASONS[answer.reason or "too_unsure"]
         self.say(f"No answer: {english}.", f"没有答案：{chinese}。", "yellow")
         if answer.nearest:
             self._console.print()

@@ -20,7 +20,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field, RootModel
 
 from rag.assistant import LocalAssistant, open_assistant
-from rag.console import message_language
+from rag.console import REASONS, message_language
 from rag.errors import RagError
 from rag.settings import Settings
 from rag.types import Answer, Citation
@@ -96,7 +96,7 @@ def make_server(settings: Settings, open_: Callable[[Settings], LocalAssistant] 
     ) -> Annotated[CallToolResult, RootModel[Found]]:
         with _told(settings, question):
             hits = assistant().find(question, limit)
-        found = Found(tuple(FoundPassage(round(hit.score, 4), citation) for hit, citation in hits))
+        found = Found(tuple(FoundPassage(hit.score, citation) for hit, citation in hits))
         return _result(found, found_text(found))
 
     return server
@@ -105,7 +105,8 @@ def make_server(settings: Settings, open_: Callable[[Settings], LocalAssistant] 
 def answer_text(answer: Answer) -> str:
     """Sentences with inline [1] marks and their sources, or the abstention with what came nearest."""
     if answer.status == "abstained":
-        lines = [f"The documents do not answer this question (reason: {answer.reason})."]
+        why = answer.reason or "too_unsure"
+        lines = [f"The documents do not answer this question: {REASONS[why][0]} ({why})."]
         if answer.nearest:
             lines += ["", "Nearest passages, which do not answer it:", *_quoted(answer.nearest)]
         return "\n".join(lines)

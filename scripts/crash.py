@@ -65,7 +65,7 @@ class Writer:
             f"Content-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n--{BOUNDARY}--\r\n"
         )
         status, reply = client.request("POST", "/documents", body.encode(), f"multipart/form-data; boundary={BOUNDARY}")
-        if not 200 <= status < 300 or name not in reply.decode():
+        if status != 200 or not any(path.endswith(name) for path in json.loads(reply)["added"]):
             raise RefusedError(status)
         self.there[name] = text
 
@@ -76,7 +76,7 @@ class Writer:
             self.lost.append(f"{name}: acknowledged, and not listed while it served")
         del self.there[name]  # from here on it may be there or not
         status, _ = client.request("DELETE", f"/documents/{ids[0] if ids else name}")
-        if not 200 <= status < 300:
+        if status != 200:
             raise RefusedError(status)
         self.gone.add(name)
 
@@ -86,12 +86,16 @@ class RefusedError(Exception):
 
 
 def listed(client: Client) -> list[dict[str, str]]:
-    status, body = client.request("GET", "/documents")
-    if status != 200:
-        raise RefusedError(status)
-    found = json.loads(body)
-    documents: list[dict[str, str]] = found["documents"] if isinstance(found, dict) else found
-    return documents
+    """All documents, page by page."""
+    found: list[dict[str, str]] = []
+    while True:
+        status, body = client.request("GET", f"/documents?limit=1000&offset={len(found)}")
+        if status != 200:
+            raise RefusedError(status)
+        page = json.loads(body)
+        found += page["documents"]
+        if not page["documents"] or len(found) >= page["total"]:
+            return found
 
 
 class Askers:
