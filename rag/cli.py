@@ -1,4 +1,4 @@
-"""The command line: rag ingest, ask, mcp, docs, verify, backup, doctor, eval.
+"""The command line: rag ingest, ask, serve, keys, mcp, docs, verify, backup, doctor, eval.
 
 Exit codes: 0 answered or done, 1 failure, 2 wrong usage, 3 abstained. Results go to standard output; progress and
 messages to standard error. Heavy imports wait until a command needs them: `rag docs` loads no model.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from rag.errors import PathMissingError, RagError
+from rag.server.commands import keys, serve
 from rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ app = typer.Typer(
 )
 docs = typer.Typer(no_args_is_help=True, help="List, show or remove stored documents.")
 app.add_typer(docs, name="docs")
+app.add_typer(keys, name="keys")
+app.command()(serve)
 
 ABSTAINED = 3
 
@@ -128,7 +131,7 @@ def ask(
     assistant = open_assistant(settings)
     answer = assistant.ask(question)
     if as_json:
-        print(json.dumps(dataclasses.asdict(answer), ensure_ascii=False))
+        print(answer.to_json())
     else:
         screen = _screen(settings, question)
         screen.answer(answer)

@@ -6,6 +6,9 @@
     │   ├── FormatUnknownError      no reader for this kind of file
     │   ├── QuestionError           an empty question, or one far too long
     │   ├── SettingError            a setting out of range
+    │   ├── KeyNeededError          a server that others can reach, and no API key
+    │   ├── KeyUnknownError         no API key of this name
+    │   ├── KeyTakenError           an API key of this name is there already
     │   └── QASetError              a Q&A set that breaks the format (names the line)
     ├── DocumentError           1   one file cannot be read; other files go on
     │   ├── EmptyFileError          nothing in it
@@ -18,6 +21,9 @@
     │   ├── StoreLockedError        another process is writing
     │   ├── StoreFullError          no space left on the device
     │   └── StoreCorruptError       the database itself cannot be read
+    ├── ServerError             1
+    │   ├── AddressError            cannot listen there
+    │   └── KeyFileError            the file of API keys cannot be read or written
     └── ModelError              1
         ├── WeightsMissingError     the packaged weights are not installed, or damaged
         ├── ModelMissingError       the bundled model was not built yet
@@ -79,6 +85,21 @@ class SettingError(UsageError):
     zh = "设置项 {name}：{problem_zh}"
 
 
+class KeyNeededError(UsageError):
+    en = "Listening on {host} needs an API key, so that not everyone on the network can ask; run: rag keys add NAME"
+    zh = "监听 {host} 需要 API 密钥，否则网络上任何人都能访问，请先运行：rag keys add 名称"
+
+
+class KeyUnknownError(UsageError):
+    en = "{name}: no such API key; see: rag keys list"
+    zh = "{name}：没有这个 API 密钥，请查看：rag keys list"
+
+
+class KeyTakenError(UsageError):
+    en = "{name}: there is an API key of this name already; take another name."
+    zh = "{name}：已有同名的 API 密钥，请换一个名称。"
+
+
 class QASetError(UsageError):
     en = "{path}, line {line}: {problem_en}"
     zh = "{path} 第 {line} 行：{problem_zh}"
@@ -135,6 +156,20 @@ class StoreFullError(StoreError):
 class StoreCorruptError(StoreError):
     en = "{path}: the store cannot be read ({reason}); run: rag ingest --rebuild PATH"
     zh = "{path}：库无法读取（{reason}），请运行：rag ingest --rebuild 路径"
+
+
+class ServerError(RagError):
+    pass
+
+
+class AddressError(ServerError):
+    en = "{host}:{port}: cannot listen there ({reason}); choose another with --host or --port."
+    zh = "{host}:{port}：无法监听（{reason}），请用 --host 或 --port 另选。"
+
+
+class KeyFileError(ServerError):
+    en = "{path}: the API keys cannot be read or written ({reason}); mend the file or its permissions."
+    zh = "{path}：API 密钥文件无法读写（{reason}），请修复该文件或其权限。"
 
 
 class ModelError(RagError):

@@ -1,7 +1,7 @@
 """One validated Settings, read from RAG_* environment variables, passed as an argument; never a global."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import platformdirs
 from pydantic import Field, ValidationError
@@ -29,13 +29,24 @@ class Settings(BaseSettings):
     max_file_mb: int = Field(20, ge=1)
 
 
+SomeSettings = TypeVar("SomeSettings", bound=Settings)
+
+
 def load_settings(**overrides: object) -> Settings:
     """Settings from the environment; an override that is None counts as not given.
 
     Raises SettingError, one line that names the variable, where a value is out of range.
     """
+    return load_settings_of(Settings, **overrides)
+
+
+def load_settings_of(kind: type[SomeSettings], **overrides: object) -> SomeSettings:
+    """`load_settings` for a room that has settings of its own beside these.
+
+    Raises SettingError, one line that names the variable, where a value is out of range.
+    """
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+        return kind(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         name = "RAG_" + str(first["loc"][0]).upper()

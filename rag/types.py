@@ -4,9 +4,10 @@ Every offset counts Unicode code points in `Document.text`, the canonical text: 
 passage, the sentence, the quote. One word per idea: document, passage, sentence, hit, citation, answer.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -147,6 +148,10 @@ class Answer:
     nearest: tuple[Citation, ...]  # when abstained: the nearest passages, kept apart
     index: IndexInfo
     timings_ms: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """As the command line prints it and the HTTP API sends it; one line, not escaped to ASCII."""
+        return json.dumps(asdict(self), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,162 @@
+"""Answer -> a chat completion, whole or in chunks; both are cut from the same pieces."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import regex
+
+from rag.console import REASONS
+from rag.server.chat import (
+    Annotation,
+    AnswerMessage,
+    Choice,
+    Chunk,
+    ChunkChoice,
+    CitedContent,
+    Completion,
+    Context,
+    Delta,
+    UrlCitation,
+    Usage,
+)
+from rag.server.links import source_url
+from rag.text import has_han
+from rag.types import Answer, Citation
+
+_MARKDOWN = regex.compile(r"[\\`*_{}\[\]()<>#+!|~&]")
+_SOURCES = regex.compile(r"\n\n\*\*(?:来源|Sources)\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+\Z")
+_MARK = regex.compile(r" \[\d{1,3}\](?=\n|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is sent of an answer, in the pieces that a stream sends it in."""
+
+    pieces: tuple[str, ...]
+    annotations: list[Annotation]
+    context: Context
+    usage: Usage
+    id: str
+    created: int
+    fingerprint: str
+
+    @property
+    def content(self) -> str:
+        return "".join(self.pieces)
+
+    def completion(self) -> Completion:
+        message = AnswerMessage(content=self.content, annotations=self.annotations, context=self.context)
+        return Completion(
+            id=self.id,
+            created=self.created,
+            choices=[Choice(message=message)],
+            usage=self.usage,
+            system_fingerprint=self.fingerprint,
+        )
+
+    def events(self, include_usage: bool) -> Iterator[str]:
+        """Server-sent events: the role, the content piece by piece, the finish with the citations, the usage where
+        asked for, the end."""
+        last = Delta(annotations=self.annotations, context=self.context)
+        choices = [ChunkChoice(delta=Delta(role="assistant", content=""))]
+        choices += [ChunkChoice(delta=Delta(content=piece)) for piece in self.pieces]
+        choices += [ChunkChoice(delta=last, finish_reason="stop")]
+        for choice in choices:
+            yield self._event([choice], {"usage": None} if include_usage else {})
+        if include_usage:
+            yield self._event([], {"usage": self.usage.model_dump()})
+        yield "data: [DONE]\n\n"
+
+    def _event(self, choices: list[ChunkChoice], usage: dict[str, Any]) -> str:
+        chunk = Chunk(id=self.id, created=self.created, choices=choices, system_fingerprint=self.fingerprint)
+        sent = chunk.model_dump(mode="json", exclude={"usage"}) | usage
+        for choice in sent["choices"]:
+            choice["delta"] = {name: value for name, value in choice["delta"].items() if value is not None}
+        return f"data: {json.dumps(sent, ensure_ascii=False)}\n\n"
+
+
+def reply(answer: Answer, base: str, sources: bool, tokens: tuple[int, int]) -> Reply:
+    """`base` is our own address; `tokens` those of the prompt and of the answer's text."""
+    pieces, annotations = _abstention(answer) if answer.status == "abstained" else _sentences(answer, base)
+    if sources and answer.citations:
+        pieces = (*pieces, _source_list(answer, base))
+    return Reply(
+        pieces=pieces,
+        annotations=annotations,
+        context=Context(
+            status=answer.status,
+            reason=answer.reason,
+            confidence=answer.confidence,
+            standalone_question=answer.standalone_question,
+            citations=[_record(citation, base, answer.confidence) for citation in answer.citations],
+            nearest=[_record(citation, base, answer.confidence) for citation in answer.nearest],
+        ),
+        usage=Usage(prompt_tokens=tokens[0], completion_tokens=tokens[1], total_tokens=sum(tokens)),
+        id=f"chatcmpl-{uuid.uuid4().hex}",
+        created=int(time.time()),
+        fingerprint=f"{answer.index.embedder}-{answer.index.generation}",
+    )
+
+
+def without_marks(text: str) -> str:
+    """An earlier reply of ours, as clients send it back, without its marks and its list of sources."""
+    return _MARK.sub("", _SOURCES.sub("", text))
+
+
+def _sentences(answer: Answer, base: str) -> tuple[tuple[str, ...], list[Annotation]]:
+    """Each sentence with its mark on a line of its own; one annotation a citation, on its first mark."""
+    pieces: list[str] = []
+    annotations: list[Annotation] = []
+    marked: set[int] = set()
+    citations = {citation.number: citation for citation in answer.citations}
+    at = 0
+    for number, sentence in enumerate(answer.sentences):
+        mark = f"[{sentence.citation}]"
+        piece = ("\n" if number else "") + f"{sentence.text} {mark}"
+        at += len(piece)
+        pieces.append(piece)
+        if sentence.citation not in marked:
+            marked.add(sentence.citation)
+            citation = citations[sentence.citation]
+            url = source_url(base, citation)
+            cited = UrlCitation(start_index=at - len(mark), end_index=at, title=citation.title, url=url)
+            annotations.append(Annotation(url_citation=cited))
+    return tuple(pieces), annotations
+
+
+def _abstention(answer: Answer) -> tuple[tuple[str, ...], list[Annotation]]:
+    english, chinese = REASONS[answer.reason or "too_unsure"]
+    return (f"没有答案：{chinese}。" if has_han(answer.question) else f"No answer: {english}.",), []
+
+
+def _source_list(answer: Answer, base: str) -> str:
+    """Markdown; what comes from a document is escaped, so that it is shown and not followed."""
+    lines = []
+    for citation in answer.citations:
+        parts = (_escaped(f"{citation.path} {citation.locator}"), citation.date)
+        link = f"[{_escaped(citation.title)}]({source_url(base, citation)})"
+        lines.append(f"{citation.number}. " + " · ".join([link, *(part for part in parts if part)]))
+    return f"\n\n**{'来源' if has_han(answer.question) else 'Sources'}**\n\n" + "\n".join(lines)
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(lambda match: "\\" + match.group(), " ".join(text.split()))
+
+
+def _record(citation: Citation, base: str, score: float) -> CitedContent:
+    return CitedContent(
+        content=citation.quote,
+        title=citation.title,
+        url=source_url(base, citation),
+        filepath=citation.path,
+        document_id=citation.document_id,
+        date=citation.date,
+        start=citation.start,
+        end=citation.end,
+        locator=citation.locator,
+        score=score,
+    )

@@ -1,0 +1,220 @@
+"""/documents: list, show, take in and remove documents."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
+from starlette.datastructures import UploadFile
+
+from rag.documents import passage_id
+from rag.errors import RagError
+from rag.server import problems, refusals
+from rag.server.describe import bearer
+from rag.server.describe import problems as told
+from rag.server.service import Service, Serviced, event_stream
+from rag.server.uploads import IngestOutcome, Progress, safe_name
+from rag.types import Document, DocumentSummary
+
+router = APIRouter(prefix="/documents", tags=["Documents"], dependencies=[Depends(bearer)])
+
+_BATCH = 256  # passages asked for at once
+_KINDS = ("multipart/form-data", "application/json")
+
+
+class TextBody(BaseModel):
+    """A document as text."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "纪要.txt", "text": "智新科技召开年会\n公司去年销量达到53万套。"}]}
+    )
+
+    name: str = Field(min_length=1, description="File name; .txt is added where it has no ending.")
+    text: str = Field(min_length=1)
+
+
+class DocumentList(BaseModel):
+    total: int
+    documents: list[DocumentSummary]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentText(Document):
+    """A document with its canonical text; every offset counts code points in `text`."""
+
+    sentences: tuple[tuple[int, int], ...] = ()
+
+
+class Removed(BaseModel):
+    path: str
+    documents: int
+
+
+@router.get("", responses=told(422))
+async def list_documents(
+    service: Serviced,
+    offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> DocumentList:
+    """The stored documents, by path and place in the file."""
+    documents = await service.read(service.store.documents)
+    return DocumentList(total=len(documents), documents=documents[offset : offset + limit])
+
+
+@router.get("/{document_id}", responses=told(404, 422))
+async def show_document(document_id: str, service: Serviced) -> DocumentText:
+    """The canonical text of a document, which all offsets count in, and where its sentences stand."""
+
+    def job() -> DocumentText:
+        document = found_document(service, document_id)
+        return DocumentText(**asdict(document), sentences=tuple(_sentences(service, document_id)))
+
+    return await service.read(job)
+
+
+@router.delete("/{document_id}", responses=told(404, 409, 422))
+async def remove_document(
+    document_id: str,
+    service: Serviced,
+    everything: Annotated[
+        bool, Query(alias="all", description="Remove the other documents of its file too, where there are any.")
+    ] = False,
+) -> Removed:
+    """Remove a document. A file is removed as a whole: where it holds several, `all=true` says that this is meant.
+
+    A file that came in by upload is deleted; one that `rag ingest` read elsewhere is left alone."""
+
+    def look() -> tuple[str, int]:
+        path = found_document(service, document_id).path
+        return path, sum(document.path == path for document in service.store.documents())
+
+    path, count = await service.read(look)
+    if count > 1 and not everything:
+        raise refusals.FileOfSeveralError(path=path, count=count)
+    removed = await service.writing.run(lambda: service.uploads.remove(path))
+    service.metrics.files("removed", 1)
+    return Removed(path=path, documents=removed)
+
+
+_BODIES = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["files"],
+            "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+        }
+    },
+    "application/json": {"schema": TextBody.model_json_schema()},
+}
+_EVENTS = {
+    "description": "What became of each file. With `Accept: text/event-stream` it comes as events: `progress` "
+    "(`file`, `done`, `total`), then `done` with the same object, or `error` with a problem.",
+    "model": IngestOutcome,
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+
+
+@router.post(
+    "",
+    response_model=None,
+    responses=told(415, 422, 507) | {200: _EVENTS},
+    openapi_extra={"requestBody": {"required": True, "content": _BODIES}},
+)
+async def add_documents(request: Request, service: Serviced) -> Response:
+    """Take in files, or one text. A file of the same name is replaced. When this says that a file was added, it is
+    stored for good and found by the next question."""
+    staged = await _staged(request, service)
+    events: asyncio.Queue[str | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def progress(name: str, done: int, total: int) -> None:
+        if name:
+            told = json.dumps({"file": name, "done": done, "total": total}, ensure_ascii=False)
+            loop.call_soon_threadsafe(events.put_nowait, f"event: progress\ndata: {told}\n\n")
+
+    task = asyncio.create_task(_ingest(service, staged, progress))
+    if "text/event-stream" not in request.headers.get("accept", ""):
+        outcome = await asyncio.shield(task)  # a client that goes away does not undo what was begun
+        return Response(json.dumps(asdict(outcome), ensure_ascii=False), media_type="application/json")
+    task.add_done_callback(lambda _: events.put_nowait(None))
+    return event_stream(_events(request, task, events))
+
+
+async def _ingest(service: Service, staged: Path, progress: Progress) -> IngestOutcome:
+    outcome = await service.writing.run(lambda: service.uploads.take_in(staged, progress))
+    for name in ("added", "updated", "unchanged", "failed"):
+        if count := len(getattr(outcome, name)):
+            service.metrics.files(name, count)
+    return outcome
+
+
+async def _events(
+    request: Request, task: asyncio.Task[IngestOutcome], events: asyncio.Queue[str | None]
+) -> AsyncIterator[str]:
+    while (event := await events.get()) is not None:
+        yield event
+    try:
+        yield f"event: done\ndata: {json.dumps(asdict(task.result()), ensure_ascii=False)}\n\n"
+    except RagError as error:
+        answer = problems.response(request.scope, error)
+        yield f"event: error\ndata: {bytes(answer.body).decode()}\n\n"
+
+
+async def _staged(request: Request, service: Service) -> Path:
+    """The folder that the files of a request were written to. Raises RefusalError, FormatUnknownError."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    async with AsyncExitStack() as stack:
+        files: list[tuple[str, BinaryIO]]
+        if kind == "application/json":
+            files = [_text_file(await request.body())]
+        elif kind == "multipart/form-data":
+            limit = service.settings.max_files
+            form = await stack.enter_async_context(request.form(max_files=limit, max_fields=limit))
+            parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+            files = [(safe_name(part.filename or ""), part.file) for part in parts]
+        else:
+            raise refusals.TypeUnknownError(known=" or ".join(_KINDS))
+        names = [name for name, _ in files]
+        if not names or len(set(names)) < len(names):
+            raise refusals.UnprocessableError(
+                problem_en="Send at least one file, each with a name of its own.",
+                problem_zh="请至少发送一个文件，且文件名各不相同。",
+            )
+        return await asyncio.to_thread(service.uploads.stage, files)
+
+
+def _text_file(body: bytes) -> tuple[str, BinaryIO]:
+    try:
+        given = TextBody.model_validate_json(body)
+    except ValidationError as error:
+        message = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}".removeprefix(": ")
+        raise refusals.UnprocessableError(problem_en=message, problem_zh=message) from None
+    name = given.name if "." in given.name.strip(". ") else given.name + ".txt"
+    return safe_name(name), io.BytesIO(given.text.encode())
+
+
+def found_document(service: Service, document_id: str) -> Document:
+    """Raises NotFoundError."""
+    document = service.store.document(document_id)
+    if document is None:
+        raise refusals.NotFoundError(what="document")
+    return document
+
+
+def _sentences(service: Service, document_id: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    first = 0
+    while True:
+        ids = [passage_id(document_id, ordinal) for ordinal in range(first, first + _BATCH)]
+        groups = [sentences for sentences, _ in service.store.sentences(ids) if sentences]
+        found.extend((sentence.start, sentence.end) for group in groups for sentence in group)
+        if len(groups) < _BATCH:
+            return found
+        first += _BATCH

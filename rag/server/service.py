@@ -1,0 +1,74 @@
+"""What the routes work with, and how a question is put to it."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.responses import StreamingResponse
+
+from rag.assistant import LocalAssistant
+from rag.server.keys import KeyFile
+from rag.server.metrics import Metrics
+from rag.server.refusals import HistoryTooLongError
+from rag.server.settings import ServerSettings
+from rag.server.uploads import Uploads
+from rag.server.worker import Worker
+from rag.store.local import LocalStore
+from rag.types import Answer, Embedder, Turn
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Service:
+    settings: ServerSettings
+    embedder: Embedder
+    store: LocalStore  # opened for reading
+    assistant: LocalAssistant  # over that store
+    uploads: Uploads
+    reading: Worker
+    writing: Worker  # ingests and removals: they go on beside answering
+    keys: KeyFile
+    metrics: Metrics
+
+    async def read(self, job: Callable[[], Result]) -> Result:
+        """What `job` finds in one generation of the store, the newest that there is."""
+
+        def pinned() -> Result:
+            with self.store.pinned():
+                return job()
+
+        return await self.reading.run(pinned)
+
+    def ask(self, question: str, history: Sequence[Turn], facts: dict[str, object]) -> Answer:
+        """To be run by `read`. `facts` takes what the log may say of it."""
+        limits = self.settings
+        if len(history) > limits.max_history or sum(len(turn.text) for turn in history) > limits.max_history_chars:
+            raise HistoryTooLongError(messages=limits.max_history, characters=limits.max_history_chars)
+        if limits.log_questions:
+            facts["question"] = question
+        answer = self.assistant.ask(question, history)
+        self.metrics.answer(answer.status, answer.reason)
+        facts |= {"answer": answer.status, "reason": answer.reason, "generation": answer.index.generation}
+        return answer
+
+
+def event_stream(events: AsyncIterator[str]) -> StreamingResponse:
+    """Server-sent events, told to proxies as something to pass on at once."""
+    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _facts(request: Request) -> dict[str, object]:
+    """What the routes add to the request's line in the log."""
+    facts: dict[str, object] = request.scope["state"].setdefault("facts", {})
+    return facts
+
+
+Serviced = Annotated[Service, Depends(_service)]
+Facts = Annotated[dict[str, object], Depends(_facts)]
