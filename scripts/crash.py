@@ -170,7 +170,7 @@ def main() -> None:
         try:
             for number in range(1, options.rounds + 1):
                 how = signal.SIGKILL if number % 2 else signal.SIGTERM
-                code, askers = load(service, writer, how, chance.uniform(0.3, 3.0))
+                code, askers = load(service, writer, how, chance.uniform(0.5, 4.0))
                 service = Service(store, log)
                 ready = service.wait_ready()
                 found = faults(service, writer, store)
