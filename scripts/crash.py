@@ -186,7 +186,8 @@ def main() -> None:
         finally:
             service.stop(signal.SIGKILL)
         if bad:
-            print(log.read_text("utf-8")[-4000:])
+            lines = [line for line in log.read_text("utf-8").splitlines() if '"event": "request"' not in line]
+            print("\n".join(lines[-40:]))
     raise SystemExit(bool(bad))
 
 
