@@ -6,6 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from rag.server.body import Body
 from rag.server.describe import bearer, problems
 from rag.server.links import base_url, source_url
 from rag.server.metrics import CONTENT_TYPE
@@ -23,7 +24,7 @@ class TurnBody(BaseModel):
     text: str
 
 
-class AskBody(BaseModel):
+class AskBody(Body):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -37,7 +38,7 @@ class AskBody(BaseModel):
     history: list[TurnBody] = Field(default=[], description="The messages before it, oldest first.")
 
 
-class SearchBody(BaseModel):
+class SearchBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"question": _QUESTION, "k": 5}]})
 
     question: str = Field(min_length=1, pattern=r"\S")

@@ -72,6 +72,7 @@ def make_app(settings: ServerSettings, embedder: Embedder) -> ASGIApp:
             RagError: problems.on_rag_error,
             HTTPException: problems.on_http_error,
             RequestValidationError: problems.on_invalid,
+            Exception: problems.on_fault,
         },
     )
     app.state.service = service

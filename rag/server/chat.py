@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rag.server.body import Body
 from rag.server.refusals import ModelUnknownError, UnprocessableError, UnsupportedError
 from rag.types import Turn
 
@@ -43,7 +44,7 @@ class StreamOptions(BaseModel):
     include_usage: bool | None = None
 
 
-class ChatRequest(BaseModel):
+class ChatRequest(Body):
     model_config = ConfigDict(
         json_schema_extra={"examples": [_EXAMPLE, {**_EXAMPLE, "stream": True, "sources": False}]}
     )

@@ -28,6 +28,16 @@ _MEANING = {
 bearer = HTTPBearer(auto_error=False, description="Needed where the server has API keys.")
 """For the description alone: `rag.server.guard` does the checking, before a body is read."""
 
+EVENTS = {
+    "text/event-stream": {
+        "schema": {
+            "description": "Of each event.",
+            "type": "object",
+            "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+        }
+    }
+}
+
 Responses = dict[int | str, dict[str, Any]]
 
 

@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 from rag.documents import passage_id
 from rag.errors import RagError
 from rag.server import problems, refusals
-from rag.server.describe import bearer
+from rag.server.describe import EVENTS, bearer
 from rag.server.describe import problems as told
 from rag.server.service import Service, Serviced, event_stream
 from rag.server.uploads import IngestOutcome, Progress, safe_name
@@ -117,7 +117,7 @@ _EVENTS = {
     "description": "What became of each file. With `Accept: text/event-stream` it comes as events: `progress` "
     "(`file`, `done`, `total`), then `done` with the same object, or `error` with a problem.",
     "model": IngestOutcome,
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": EVENTS,
 }
 
 

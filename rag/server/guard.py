@@ -29,6 +29,7 @@ class Guard:
         self._settings = settings
         self._keys = keys
         self._rate = Rate(settings.requests_per_minute)
+        self._keyed = not settings.loopback  # and once there was a key, taking away the file opens nothing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in _OPEN:
@@ -50,7 +51,8 @@ class Guard:
         secret, by_program = _credentials(headers)
         if not by_program:
             self._check_origin(headers)
-        if self._settings.loopback and not self._keys.all():
+        self._keyed = self._keyed or bool(self._keys.all())
+        if not self._keyed:
             self._check_host(headers)
             return
         if not secret:
@@ -97,7 +99,9 @@ def _credentials(headers: Headers) -> tuple[str, bool]:
 
 
 def _writes(scope: Scope) -> bool:
-    return scope["method"] not in ("GET", "HEAD", "OPTIONS") and scope["path"] not in _READS
+    if scope["method"] == "POST":
+        return scope["path"] not in _READS
+    return scope["method"] not in ("GET", "HEAD", "OPTIONS")
 
 
 def _is_loopback(name: str) -> bool:

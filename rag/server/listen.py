@@ -62,15 +62,7 @@ def bind(settings: ServerSettings) -> socket.socket:
     return bound
 
 
-def run(app: ASGIApp, bound: socket.socket, settings: ServerSettings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is running."""
-    if sys.platform != "win32":
-        import resource
-
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a client that hangs up is no reason to die
-    logs.set_up()
+def make_server(app: ASGIApp, settings: ServerSettings) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http=PatientProtocol,
@@ -82,6 +74,18 @@ def run(app: ASGIApp, bound: socket.socket, settings: ServerSettings) -> None:
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
+    return uvicorn.Server(config)
+
+
+def run(app: ASGIApp, bound: socket.socket, settings: ServerSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is running."""
+    if sys.platform != "win32":
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a client that hangs up is no reason to die
     for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises again what it was stopped by: then all is done
         signal.signal(stop, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[bound])
+    logs.set_up()
+    make_server(app, settings).run(sockets=[bound])

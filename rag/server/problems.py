@@ -131,6 +131,11 @@ async def on_rag_error(request: Request, error: Exception) -> JSONResponse:
     return response(request.scope, error)
 
 
+async def on_fault(request: Request, error: Exception) -> JSONResponse:
+    """A fault of this program: what it was is for the log alone."""
+    return response(request.scope, InternalError())
+
+
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     """What the framework refuses: no such page, no such method, a body it cannot parse."""
     assert isinstance(error, HTTPException)

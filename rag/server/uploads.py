@@ -48,15 +48,14 @@ def safe_name(given: str) -> str:
     '报告_1_.txt'
     """
     base = unicodedata.normalize("NFC", given).replace("\\", "/").rsplit("/", 1)[-1]
-    name = sanitize_filename(_UNSEEN.sub("", base), replacement_text="_").strip(" .")
-    suffix = Path(name).suffix
-    stem = name.removesuffix(suffix)
+    base = _UNSEEN.sub("", base).strip(" .")
+    suffix = Path(base).suffix
     if suffix.lower() not in suffixes():
-        raise FormatUnknownError(path=name or "?", known=" ".join(suffixes()))
-    stem = stem.encode()[: _LONGEST - len(suffix.encode())].decode(errors="ignore").strip(" .")
+        raise FormatUnknownError(path=base[:_LONGEST] or "?", known=" ".join(suffixes()))
+    stem = base.removesuffix(suffix).encode()[:_LONGEST].decode(errors="ignore").strip(" .")
     if not stem:
         raise UnprocessableError(problem_en="A file has no name.", problem_zh="有文件没有名称。")
-    return stem + suffix
+    return sanitize_filename(stem + suffix, replacement_text="_")
 
 
 class Uploads:

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, Response
 
 from rag.server.chat import MODEL, ChatRequest, Completion, Model, ModelList
 from rag.server.completion import Reply, reply, without_marks
-from rag.server.describe import bearer, openai_errors
+from rag.server.describe import EVENTS, bearer, openai_errors
 from rag.server.links import base_url
 from rag.server.refusals import ModelUnknownError
 from rag.server.service import Facts, Serviced, event_stream
@@ -27,7 +27,7 @@ _SINCE = 1_700_000_000  # a model has a date in this API; ours says nothing
             "model": Completion,
             "description": "With `stream`: chunks as server-sent events. The chunk that finishes holds `annotations` "
             "and `context` in its `delta`, equal to those of a whole completion.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": EVENTS,
         }
     },
 )

@@ -1,0 +1,196 @@
+"""Documents over HTTP: in, listed, shown, out; beside answering, and on disk as `rag ingest` would have it."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from rag.ingest import ingest
+from rag.server.uploads import safe_name
+from rag.store import open_store
+from tests.conftest import FakeEmbedder
+from tests.server.conftest import SALES, make_settings
+from tests.server.running import Running, serving
+
+
+@pytest.fixture
+def running(tmp_path: Path):
+    with serving(make_settings(tmp_path), FakeEmbedder()) as running:
+        yield running
+
+
+@pytest.fixture
+def http(running: Running):
+    with running.client() as client:
+        yield client
+
+
+def upload(http, *files: tuple[str, bytes], **options):
+    return http.post("/documents", files=[("files", (name, data)) for name, data in files], **options)
+
+
+def faults(running: Running) -> list[str]:
+    with open_store(running.settings.store, None) as store:
+        return list(store.verify())
+
+
+NEW = "临空港召开大会\n临空港去年引进企业九百家。\n".encode()
+QUESTION = {"question": "临空港去年引进企业多少家？"}
+
+
+def test_a_file_is_taken_in_found_shown_and_removed(running: Running, http) -> None:
+    outcome = upload(http, ("大会.txt", NEW))
+    assert outcome.status_code == 200
+    path = "vectorstore-files/大会.txt"
+    assert outcome.json()["added"] == [path]
+    (document,) = outcome.json()["documents"]
+    assert (running.settings.store.parent / path).read_bytes() == NEW
+
+    answer = http.post("/ask", json=QUESTION).json()
+    assert answer["citations"][0]["document_id"] == document["id"]
+    shown = http.get(f"/documents/{document['id']}").json()
+    assert [shown["text"][a:b] for a, b in shown["sentences"]] == ["临空港召开大会", "临空港去年引进企业九百家。"]
+    listed = http.get("/documents").json()
+    assert document in listed["documents"]
+    assert listed["total"] == len(listed["documents"])
+    assert http.get("/documents", params={"limit": 1, "offset": 1}).json()["documents"] == listed["documents"][1:2]
+    assert faults(running) == []
+
+    assert upload(http, ("大会.txt", NEW)).json()["unchanged"] == [path]
+    changed = upload(http, ("大会.txt", NEW + "另有外企七家。\n".encode())).json()
+    assert changed["updated"] == [path]
+
+    assert http.delete(f"/documents/{document['id']}").json() == {"path": path, "documents": 1}
+    assert http.get(f"/documents/{document['id']}").status_code == 404
+    assert http.delete(f"/documents/{document['id']}").status_code == 404
+    assert not (running.settings.store.parent / path).exists()
+    assert document["id"] not in http.post("/ask", json=QUESTION).text
+    assert faults(running) == []
+
+
+def test_what_was_uploaded_is_what_rag_ingest_of_its_folder_finds(running: Running, http) -> None:
+    upload(http, ("a.txt", NEW), ("b.md", b"# Title\n\nThe town counts 40 bridges.\n"))
+    with open_store(running.settings.store, None, write=True) as store:
+        base = running.settings.store.parent
+        report = ingest([running.settings.uploads], store, FakeEmbedder(), base=base, limit_mb=1)
+    assert report.unchanged == ["vectorstore-files/a.txt", "vectorstore-files/b.md"]
+    assert not report.changed
+
+
+def test_text_is_taken_in(http) -> None:
+    outcome = http.post("/documents", json={"name": "纪要", "text": "会议纪要\n会议决定拨款三千万元。"})
+    assert outcome.json()["added"] == ["vectorstore-files/纪要.txt"]
+
+
+def test_progress_comes_as_events(running: Running, http) -> None:
+    answer = upload(http, ("a.txt", NEW), ("b.txt", NEW * 2), headers={"Accept": "text/event-stream"})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [dict(line.split(": ", 1) for line in event.split("\n")) for event in answer.text.split("\n\n") if event]
+    assert {event["event"] for event in events[:-1]} == {"progress"}
+    assert {json.loads(event["data"])["file"] for event in events[:-1]} == {
+        "vectorstore-files/a.txt",
+        "vectorstore-files/b.txt",
+    }
+    assert events[-1]["event"] == "done"
+    assert len(json.loads(events[-1]["data"])["documents"]) == 2
+
+    with open_store(running.settings.store, None, write=True):
+        busy = upload(http, ("c.txt", NEW), headers={"Accept": "text/event-stream"})
+    assert busy.text.startswith("event: error\n")
+    assert json.loads(busy.text.split("data: ")[1])["code"] == "store_busy"
+
+
+def test_while_another_process_writes_uploads_are_told_to_wait_and_questions_go_on(running: Running, http) -> None:
+    with open_store(running.settings.store, None, write=True):
+        refused = upload(http, ("a.txt", NEW))
+        assert refused.status_code == 503
+        assert refused.json()["code"] == "store_busy"
+        assert int(refused.headers["retry-after"]) > 0
+        assert http.post("/ask", json={"question": SALES}).status_code == 200
+    assert not (running.settings.uploads / "a.txt").exists()
+    assert upload(http, ("a.txt", NEW)).status_code == 200
+
+
+def test_a_file_that_cannot_be_read_changes_nothing(running: Running, http) -> None:
+    upload(http, ("a.txt", NEW))
+    outcome = upload(http, ("a.txt", b"\x00\x01\x02" * 50), ("leer.txt", b" \n"), ("gut.txt", NEW)).json()
+    assert outcome["added"] == ["vectorstore-files/gut.txt"]
+    assert "not a text file" in outcome["failed"]["vectorstore-files/a.txt"]
+    assert "no text" in outcome["failed"]["vectorstore-files/leer.txt"]
+    assert (running.settings.uploads / "a.txt").read_bytes() == NEW
+    assert list((running.settings.uploads / ".incoming").iterdir()) == []
+    assert faults(running) == []
+
+
+def test_a_file_of_several_documents_is_removed_as_a_whole_and_only_when_meant(running: Running, http) -> None:
+    several = [d for d in http.get("/documents").json()["documents"] if d["path"].endswith("several.txt")]
+    assert len(several) == 4
+    refused = http.delete(f"/documents/{several[1]['id']}")
+    assert refused.status_code == 409
+    assert "4 documents" in refused.json()["detail"]
+    removed = http.delete(f"/documents/{several[1]['id']}", params={"all": True})
+    assert removed.json() == {"path": several[0]["path"], "documents": 4}
+    assert (running.settings.store.parent / "documents" / "several.txt").exists()  # not ours to delete
+    assert http.get(f"/documents/{several[0]['id']}").status_code == 404
+
+
+def test_answers_come_from_one_generation_while_documents_come_and_go(running: Running, http) -> None:
+    """Each state holds the two sentences of one file; no answer may mix those of two states."""
+    stop = threading.Event()
+    failures: list[str] = []
+
+    def write() -> None:
+        with running.client() as client:
+            for n in range(100, 112):
+                text = f"轮换的文件第{n}号\n轮换工厂甲车间产量是{n}吨。\n轮换工厂乙车间产量是{n}吨。\n"
+                answer = upload(client, ("轮换.txt", text.encode()))
+                if answer.status_code != 200:
+                    failures.append(answer.text)
+        stop.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    generations = []
+    while not stop.is_set():
+        answer = http.post("/ask", json={"question": "轮换工厂甲车间和乙车间产量是多少吨？"}).json()
+        quotes = [c["quote"] for c in answer["citations"] if "轮换工厂" in c["quote"]]
+        numbers = {quote[-5:-2] for quote in quotes}
+        generations.append(answer["index"]["generation"])
+        if len(numbers) > 1:
+            failures.append(f"mixed: {quotes}")
+    writer.join()
+    assert failures == []
+    assert generations == sorted(generations)
+    assert len(set(generations)) > 1
+    assert faults(running) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "safe"),
+    [
+        ("报告.txt", "报告.txt"),
+        ("../../etc/passwd.txt", "passwd.txt"),
+        ("..\\..\\windows\\a.TXT", "a.TXT"),
+        ("/etc/a.md", "a.md"),
+        ("C:\\a.txt", "a.txt"),
+        (".hidden.txt", "hidden.txt"),
+        ("...txt.txt", "txt.txt"),
+        ("<script>alert(1)<.txt", "_script_alert(1)_.txt"),
+        ('a"b|c?d*e:f.txt', "a_b_c_d_e_f.txt"),
+        ("a\r\nSet-Cookie: x.txt", "aSet-Cookie_ x.txt"),
+        ("a\x00.txt", "a.txt"),
+        ("\u202etxt.exe.txt", "txt.exe.txt"),
+        ("con.txt", "con_.txt"),
+        ("a .txt", "a.txt"),
+        ("e\u0301.txt", "\u00e9.txt"),
+    ],
+)
+def test_a_file_name_stays_in_its_folder(given: str, safe: str) -> None:
+    assert safe_name(given) == safe
+
+
+def test_a_long_file_name_is_cut_at_a_character() -> None:
+    name = safe_name("长" * 300 + ".txt")
+    assert len(name.encode()) <= 204
+    assert set(name.removesuffix(".txt")) == {"长"}
