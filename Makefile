@@ -29,7 +29,7 @@ setup: $(VENV)/.ready-dev
 
 # torch first and by itself: left to the resolver, a Linux machine would download gigabytes of CUDA libraries. The CPU
 # build is taken where pip knows one; otherwise uv knows where PyTorch keeps it.
-$(VENV)/.ready: requirements.lock pyproject.toml
+$(VENV)/.packages: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo 'Python 3.11 or newer is needed: make PYTHON=python3.11 ...' >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -37,6 +37,9 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PIP) --no-deps '$(TORCH)+cpu' 2>/dev/null \
 	  || { $(PIP) uv && $(BIN)/uv pip install -q --python $(BIN)/python --torch-backend cpu '$(TORCH)'; }
 	@$(PIP) -r requirements.lock
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.packages pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 

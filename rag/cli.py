@@ -1,4 +1,4 @@
-"""The command line: rag ingest, ask, serve, keys, docs, verify, doctor, eval.
+"""The command line: rag ingest, ask, serve, keys, mcp, docs, verify, backup, doctor, eval.
 
 Exit codes: 0 answered or done, 1 failure, 2 wrong usage, 3 abstained. Results go to standard output; progress and
 messages to standard error. Heavy imports wait until a command needs them: `rag docs` loads no model.
@@ -164,6 +164,14 @@ def _ask_batch(settings: Settings, batch: Path, out: Path | None) -> None:
     unfinished.replace(out)
 
 
+@app.command()
+def mcp(store: StoreOption = None) -> None:
+    """Offer ask and search to agents as tools, by the Model Context Protocol over standard input and output."""
+    from rag.mcp import serve
+
+    serve(load_settings(store=store))
+
+
 @docs.command("list")
 def docs_list(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """The stored documents, by path."""
@@ -229,6 +237,18 @@ def verify(store: StoreOption = None) -> None:
         f"All is well: {documents} documents, {passages} passages.",
         f"一切正常：{documents} 篇文档，{passages} 个段落。",
     )
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")], store: StoreOption = None) -> None:
+    """Write a copy of the store as of one moment, also while a server or an ingest is at work on it."""
+    from rag.store import open_store
+
+    settings = load_settings(store=store)
+    with open_store(settings.store, None) as opened:
+        opened.backup(file)
+        documents = opened.document_count()
+    _screen(settings).say(f"{file}: {documents} documents.", f"{file}：{documents} 篇文档。")
 
 
 @app.command()

@@ -137,6 +137,17 @@ def test_verify_and_doctor_find_all_well(store: Path) -> None:
     assert "!!" not in doctor.stdout
 
 
+def test_a_backup_put_in_a_folder_of_its_own_is_the_store(store: Path, tmp_path: Path) -> None:
+    copied = rag("backup", tmp_path / "store.sqlite", store=store)
+    assert (copied.returncode, copied.stderr) == (0, "")
+    assert "14 documents" in copied.stdout
+    (tmp_path / "vectorstore").mkdir()
+    (tmp_path / "store.sqlite").rename(tmp_path / "vectorstore" / "store.sqlite")
+    assert "达到53万套。 [1]" in rag("ask", QUESTION, store=tmp_path / "vectorstore").stdout
+    assert "no store here yet" in one_line(rag("backup", tmp_path / "x", store=tmp_path / "none"), 1)
+    assert not (tmp_path / "x").exists()
+
+
 def test_docs_list_and_remove(embedder: Embedder, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("智新科技去年销量达到53万套。")
     own = tmp_path / "vectorstore"

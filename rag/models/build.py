@@ -65,6 +65,8 @@ def _build(folder: Path, progress: Progress) -> None:
         if reason:
             raise ModelBuildError(path=folder, reason=reason)
         write_manifest(model)
+        for path in model.iterdir():  # the exporter keeps some to itself; a service may run as another user
+            shutil.copymode(model / MANIFEST_FILE, path)
         model.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

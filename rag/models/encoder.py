@@ -7,13 +7,18 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from rag.errors import ModelBuildError
 from rag.models.layout import EMBEDDER_NAME, MAX_TOKENS, MODEL_FILE, PROMPTS
 from rag.models.unigram import Unigram
 from rag.types import Vectors
+
+# Its official builds give the machine an identifier and report their use over the network, unless this is set before
+# they are loaded (see its Privacy.md).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
 
 
 class OnnxEmbedder:

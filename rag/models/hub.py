@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,8 @@ def _load(name: str) -> "SentenceTransformer":
     # The libraries would look for a name on the network, again and again, for over a minute. The variable is read when
     # they are first imported; local_files_only covers those that were imported before.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    if find_spec("sentence_transformers") is None:
+        raise ModelUnavailableError(name=name, reason="the package sentence-transformers is not installed")
     if not _is_here(name):
         raise ModelUnavailableError(name=name, reason="neither a folder nor among the downloaded models")
     try:

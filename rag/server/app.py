@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from rag.assistant import LocalAssistant, fingerprint_of
-from rag.errors import RagError
+from rag.errors import RagError, StoreError
 from rag.server import api, documents, pages, problems, v1
 from rag.server.describe import describe
 from rag.server.guard import Guard
@@ -36,8 +36,11 @@ _DESCRIPTION = (
 def make_app(settings: ServerSettings, embedder: Embedder) -> ASGIApp:
     """The server over the store that `settings` name, which is made where there is none. Raises StoreError,
     KeyFileError."""
-    if not settings.store.exists():
+    try:  # makes the store where there is none, and its indexes anew where a killed ingest left them behind
         open_store(settings.store, fingerprint_of(embedder), write=True).close()
+    except StoreError:  # another process is writing it, or nobody can: it is read as it is
+        if not settings.store.exists():
+            raise
     store = open_store(settings.store, fingerprint_of(embedder))
     service = Service(
         settings=settings,

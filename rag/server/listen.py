@@ -54,9 +54,12 @@ def bind(settings: ServerSettings) -> socket.socket:
     """Raises AddressError."""
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+        bound = socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise AddressError(host=settings.host, port=settings.port, reason=error.strerror or error) from error
+    # As asyncio does for sockets of its own making. Without, the second packet of an answer waits 40 ms for the client.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound
 
 
 def make_server(app: ASGIApp, settings: ServerSettings) -> uvicorn.Server:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -199,6 +199,21 @@ class LocalStore:
         with self._access():
             self._follow()
             yield from faults(self.path, self._db)
+
+    def backup(self, target: Path) -> None:
+        """Write the truth, as it is in one generation, to the file `target`, in place of what was there; others may
+        read and write the store meanwhile. As `store.sqlite` in a folder of its own it is a store again.
+
+        Raises StoreFullError, StoreError.
+        """
+        beside = target.with_name(target.name + ".part")
+        with self._lock, database.errors_of(target):
+            self._follow()
+            beside.unlink(missing_ok=True)
+            with closing(sqlite3.connect(beside)) as copy:
+                self._db.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
+            beside.replace(target)
 
     @contextmanager
     def pinned(self) -> Iterator[None]:

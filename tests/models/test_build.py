@@ -27,6 +27,7 @@ class FakeExport:
         if self.error:
             raise self.error
         (target / DATA_FILE).write_text("weights")
+        (target / DATA_FILE).chmod(0o600)  # as the exporter does
         return self.reason
 
 
@@ -51,6 +52,12 @@ def test_builds_once_and_leaves_only_the_model(tmp_path: Path, export: FakeExpor
     assert visible(folder) == ["manifest.json", DATA_FILE, MODEL_FILE]
     assert verify_model(folder) == []
     assert seen[-1][1:] == (len(STAGES), len(STAGES))
+
+
+def test_whoever_may_read_one_file_may_read_all(tmp_path: Path, export: FakeExport) -> None:
+    (tmp_path / "new").touch()
+    modes = {path.stat().st_mode for path in built_model(tmp_path / "cache").iterdir()}
+    assert modes == {(tmp_path / "new").stat().st_mode}  # what the user's mask gives a new file
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), RuntimeError("bug")])

@@ -35,6 +35,17 @@ def texts(seeds: Path) -> list[str]:
     return [*pieces, *PARITY_SENTENCES]
 
 
+def test_the_engine_reports_to_nobody(built: Path, tmp_path: Path) -> None:
+    """Its official builds leave an identifier in the home folder and look for their makers' server, unless told."""
+    script = (
+        "import sys; from pathlib import Path; from rag.models.encoder import OnnxEmbedder as E; E(Path(sys.argv[1]))"
+    )
+    # Not what the test run has around it: the engine keeps quiet by itself where it sees a test or a build server.
+    environment = {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ["PATH"]}
+    subprocess.run([sys.executable, "-c", script, str(built)], env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_built_as_it_should_be(built: Path) -> None:
     assert verify_model(built) == []
 
