@@ -116,7 +116,8 @@ def _substituted(part: str, before: str) -> Iterator[str]:
         yield before
         yield _without_goal(before)
     elif GOAL.fullmatch(part):
-        measured = strip_verbs(_without_goal(asked.before)) + asked.after
+        stem = _without_goal(asked.before)
+        measured = stem.rstrip("了要") + asked.after if asked.after else strip_verbs(stem)
         yield f"{measured}{'' if '的' in measured else '的'}目标是多少？"
         yield before
     elif ACTUAL.fullmatch(part):
@@ -136,6 +137,9 @@ def _substituted_after(part: str, before: str) -> Iterator[str]:
     """What is measured stands at the end: "要举办多少场【活动】"."""
     asked = take_apart(before)
     period = period_of(before)
+    if _MEASURE.search(part):  # "卖了多少套产品？" -> "收入呢？"
+        yield f"{_in_order(period, _place(before) or _name(before), before)}{part}是多少？"
+        return
     asks = regex.sub(r"(?:多少|几).*", "多少", asked.asks) if asked.counts else asked.asks
     if part.endswith("的"):
         yield f"{asked.before}{asked.asks}{part}{asked.after}？"

@@ -77,7 +77,7 @@ _NAME = regex.compile(
 )
 _OPENERS = regex.compile(
     r"(?:who|whom|whose|what|which|when|where|why|how|in|on|at|by|to|from|for|the|a|an|is|are|was|were|do|does|did|has|have"
-    r"|prior|after|before)\b\s*",
+    r"|prior|after|before|it|its|he|his|she|her|they|their|this|that|these|those|there)\b\s*",
     flags=regex.IGNORECASE,
 )
 
