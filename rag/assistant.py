@@ -98,7 +98,10 @@ class LocalAssistant:
         if len(found) == 1:
             return found[0]
         asked = weighed_words(question, self._store)
-        supports = [support(hits, asked, self._texts) - place for place, (_, hits) in enumerate(found)]
+        supports = [
+            support(hits, asked, self._texts) - (0 if query.text == question else place)  # the question owes nothing
+            for place, (query, hits) in enumerate(found, 1)
+        ]
         return found[supports.index(max(supports))]
 
     def _checked(self, question: str) -> str:

@@ -39,16 +39,16 @@ def chinese_readings(question: str, before: str, answered: str) -> Iterator[str]
     bare = PRONOUN.sub("", PERIOD.sub("", rest)).lstrip("的，, ")
     if not asked.asks:
         yield from _substituted(bare.lstrip("到在从"), then)
-        if not period and text == simplify(question):  # "谢谢"
+        if not period and rest == simplify(question).rstrip("?？。 "):  # "谢谢"
             yield question
     elif period and _measures_the_same(asked, before):  # "那2020年计划多少？"
         yield from _substituted("".join(GOAL.findall(bare)[:1] or ACTUAL.findall(bare)[:1]), then)
     elif points := PRONOUN.search(rest):
-        if any(map(is_named, phrases(rest[: points.start()]))):  # at a name of its own, it may be
-            yield question
-        yield from _resolved(rest, then, answered)
+        named = any(map(is_named, phrases(rest[: points.start()])))  # what the pronoun points at
+        yield from [question] if named else _resolved(rest, then, answered)
     else:
-        yield from _completed(text, then, period, question)
+        led = text != simplify(question).rstrip("?？。 ")  # "那..." says that it follows
+        yield from _completed(text, then, period, f"{text}？" if led else question)
 
 
 def _without_lead(text: str) -> str:
@@ -86,8 +86,9 @@ def _place(before: str) -> str:
 
 def _name(before: str) -> str:
     """What a question is about: "智新科技" of "智新科技卖了多少套"; "" where that is what it measures, too."""
-    asked, named = take_apart(PERIOD.sub("", before)), next(iter(phrases(before)), "")
-    return named if named != asked.before or asked.after else ""
+    opens, named = PERIOD.sub("", before), next(iter(phrases(before)), "")
+    asked = take_apart(opens)
+    return named if opens.startswith(named) and (named != asked.before or asked.after) else ""
 
 
 def _in_order(period: str, named: str, before: str) -> str:
@@ -204,16 +205,17 @@ def _resolved(rest: str, before: str, answered: str) -> Iterator[str]:
 
 def _completed(text: str, before: str, period: str, alone: str) -> Iterator[str]:
     """A question that points nowhere: within the frame of the one before it, about the same, or by itself."""
-    opens = PERIOD.sub("", text)
+    opens = PERIOD.sub("", text).lstrip("，,在 ")
     first = next(iter(phrases(opens)), "")
     placed = bool(place_of(first)) and opens.startswith(first)
-    if placed and period:
+    named = opens.startswith(first) and is_named(first) and bool(_name(opens))
+    if placed or named:
         yield alone
-        return
-    if opens.startswith(first) and _name(text) and is_named(first):
-        yield alone
-    frames = [named for named in (_place(before), _name(before)) if named and named not in text and not placed]
-    for named in frames or [""]:
-        yield f"{_in_order('' if period else period_of(before), named, before)}{text}？"
-    yield _about(PERIOD.sub("", before) if period else before, text)
+        if period:
+            return
+    frames = [frame for frame in (_place(before), _name(before)) if frame and frame not in text and not placed]
+    for frame in frames or [""]:
+        yield f"{_in_order('' if period else period_of(before), frame, before)}{text}？"
+    if not named:
+        yield _about(PERIOD.sub("", before) if period else before, text)
     yield alone

@@ -29,21 +29,23 @@ def latin_readings(question: str, before: str, answered: str) -> Iterator[str]:
     led = _LEAD.match(question)
     rest = question[led.end() :] if led else question
     bare = rest.rstrip("?？ ")
-    points = ENGLISH_PRONOUN.search(rest)
-    own = points is not None and bool(names_in(rest[: points.start()]))  # a name that it may point at
-    if scripts_differ(question, before):
-        pass  # two languages: nothing can be put in the place of anything
+    leads, points = rest != question, ENGLISH_PRONOUN.search(rest)
+    apart = scripts_differ(question, before)  # nothing can be put in the place of anything
+    named = bool(names_in(rest[: points.start()] if points else rest))
+    if not leads and (named or (apart and not points)):  # names what it is about, or points at nothing
+        yield question
+        return
+    if apart:
+        pass
     elif points:
-        if own:
-            yield question
         yield from _resolved(rest, before, answered)
     elif _PERIOD.fullmatch(bare):
         yield (_PERIOD.sub(bare, before, count=1) if _PERIOD.search(before) else f"{before.rstrip('?？ ')} {bare}?")
-    elif led and led.end() and not _AUXILIARY.search(bare):
+    elif leads and not _AUXILIARY.search(bare):
         yield from _substituted(bare, before)
     yield f"{before} {question}"
     if not points:
-        yield question
+        yield rest[:1].upper() + rest[1:] if leads else question
 
 
 def _resolved(rest: str, before: str, answered: str) -> Iterator[str]:
