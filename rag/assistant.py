@@ -17,6 +17,10 @@ from rag.text import SPLITTER_VERSION, use_dictionary
 from rag.types import Answer, Embedder, Fingerprint, Hit, IndexInfo, Query, Store, Turn
 from rag.weights import Weights, load_weights
 
+_REWRITTEN = 2.0
+"""Support that a rewritten question must have over the question as it was asked, and 1 more for each likelier one. Set
+on the development half by `scripts/conversations.py --pairs`, as what the follow-up's own words weigh was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -99,8 +103,8 @@ class LocalAssistant:
             return found[0]
         asked = weighed_words(question, self._store)
         supports = [
-            support(hits, asked, self._texts) - (0 if query.text == question else place)  # the question owes nothing
-            for place, (query, hits) in enumerate(found, 1)
+            support(hits, asked, self._texts) - (0 if query.text == question else _REWRITTEN + place)
+            for place, (query, hits) in enumerate(found)
         ]
         return found[supports.index(max(supports))]
 

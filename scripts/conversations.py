@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Follow-ups: how many of those whose standalone question is answered right are answered right as a follow-up.
 
-    python scripts/conversations.py [--split dev] [--data ../shared/data] [--failures] [--json]
+    python scripts/conversations.py [--split dev] [--pairs 300] [--data ../shared/data] [--failures] [--json]
 
 Two sets: seeds/conversations.jsonl over the current store (first: rag ingest seeds), and
 seeds/conversations-xquad.jsonl over XQuAD's paragraphs. The second holds only what was written for it, the last turns;
@@ -9,14 +9,17 @@ first questions, answers and paragraphs are named by [article, paragraph, questi
 the set is left out where that is not there.
 
 A conversation "carries" where its last turn leaves out something that stands in the history. Otherwise the subject
-changes, and the history should make no difference.
+changes, and the history should make no difference. `--pairs N` adds up to N changes of subject a set and half, made of
+two questions that have nothing to do with each other: from seeds/qa.jsonl by its halves, from XQuAD by article (even:
+dev, odd: test).
 """
 
 import argparse
 import json
+import random
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +86,32 @@ def read_crossed(data: Path, language: str) -> list[Conversation]:
             history = [_said(role, articles, *reference) for role, reference in row["history"]]
             found.append(_conversation(row, tuple(gold["text"] for gold in golds), (document,), history))
     return found
+
+
+def pairs(sources: Sequence[tuple[Question, str]], most: int) -> list[Conversation]:
+    """Each question after one of another source of its half; always the same pairs."""
+    chance, found = random.Random(0), []
+    for split in ("dev", "test"):
+        half = [one for one in sources if one[0].split == split]
+        for question, source in chance.sample(half, min(most, len(half))):
+            before = chance.choice([other.question for other, elsewhere in half if elsewhere != source])
+            asked = replace(question, kind="pair", history=(Turn("user", before),))
+            found.append(Conversation(asked, question.question, carries=False))
+    return found
+
+
+def _own_questions() -> list[tuple[Question, str]]:
+    """Those that have an answer and no history, each with its document."""
+    asked = open_set(ROOT / "seeds" / "qa.jsonl").questions()
+    return [(one, one.documents[0]) for one in asked if one.answerable and not one.history]
+
+
+def _crossed_questions(path: Path) -> list[tuple[Question, str]]:
+    """Each with its article."""
+    articles = json.loads(path.read_text("utf-8"))["data"]
+    numbers = [n for n, one in enumerate(articles) for paragraph in one["paragraphs"] for _ in paragraph["qas"]]
+    asked = zip(open_set(path).questions(), numbers, strict=True)
+    return [(replace(one, split="test" if n % 2 else "dev"), str(n)) for one, n in asked]
 
 
 def _said(role: str, articles: Any, article: int, paragraph: int, number: int) -> Turn:
@@ -165,6 +194,7 @@ def _share(values: Sequence[bool]) -> float:
 def main() -> None:
     options = argparse.ArgumentParser(description="How well follow-ups are understood.")
     options.add_argument("--split", choices=("dev", "test"), help="only this half")
+    options.add_argument("--pairs", type=int, default=0, metavar="N", help="also N changes of subject a set and half")
     options.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     options.add_argument("--failures", action="store_true", help="also list what went wrong, and how it was read")
     options.add_argument("--json", action="store_true")
@@ -182,14 +212,15 @@ def main() -> None:
         finally:
             subject.close()
 
-    add("seeds", read_own(), subjects.open())
+    add("seeds", read_own() + pairs(_own_questions(), given.pairs), subjects.open())
     folder = given.data / "xquad"
     if folder.exists():
         for language in ("zh", "en"):
             (bundle,) = open_set(folder / f"xquad.{language}.json").read()
             with shown(given.json) as report:
                 subject = subjects.build(bundle.documents, bundle.key, report)
-            add(f"xquad.{language}", read_crossed(folder, language), subject)
+            mixed = pairs(_crossed_questions(folder / f"xquad.{language}.json"), given.pairs)
+            add(f"xquad.{language}", read_crossed(folder, language) + mixed, subject)
     else:
         print(
             f"{folder}: XQuAD is not here, its conversations are left out; name the data with --data.", file=sys.stderr

@@ -43,10 +43,21 @@ def test_a_fixed_sample_of_xquad(settings: Settings, embedder: Embedder, data: P
 def test_follow_ups_of_the_development_half(settings: Settings, embedder: Embedder, seeds: Path, data: Path) -> None:
     environment = os.environ | {"RAG_STORE": str(settings.store), "RAG_CACHE": str(settings.cache)}
     subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
-    command = [sys.executable, "scripts/conversations.py", "--split", "dev", "--data", str(data), "--json"]
+    command = [
+        sys.executable,
+        "scripts/conversations.py",
+        "--split",
+        "dev",
+        "--pairs",
+        "100",
+        "--data",
+        str(data),
+        "--json",
+    ]
     result = subprocess.run(command, cwd=seeds.parent, env=environment, capture_output=True, text=True, check=True)
     figures = json.loads(result.stdout)["figures"]["dev"]["all"]
     assert figures["follow-ups"] == 64
     assert figures["alone"] >= 50
     assert figures["kept"] >= 0.90
+    assert figures["changes"] >= 250
     assert figures["lost"] <= 0.02
