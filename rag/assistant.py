@@ -10,12 +10,16 @@ from rag.cache import TextCache
 from rag.conversation import readings
 from rag.errors import QuestionError
 from rag.models import load_embedder
-from rag.retrieve import prepare, retrieve
+from rag.retrieve import prepare, retrieve, support, weighed_words
 from rag.settings import Settings
 from rag.store import open_store
 from rag.text import SPLITTER_VERSION, use_dictionary
 from rag.types import Answer, Citation, Embedder, Fingerprint, Hit, IndexInfo, Query, Store, Turn
 from rag.weights import Weights, load_weights
+
+_REWRITTEN = 2.0
+"""Support that a rewritten question must have over the question as it was asked, and 1 more for each likelier one. Set
+on the development half by `scripts/conversations.py --pairs`, as what the follow-up's own words weigh was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,21 @@ class LocalAssistant:
         question = self._checked(question)
         timings: dict[str, float] = {}
         with self._store.pinned(), _timed(timings, "total"):
-            tried = [(text, self._select(text, timings)) for text in readings(question, history)]
-            standalone, chosen = max(tried, key=lambda pair: pair[1].confidence)
+            query, hits = self._understand(question, history, timings)
+            with _timed(timings, "answer"):
+                chosen = answer(
+                    query,
+                    hits,
+                    self._store,
+                    self._texts,
+                    self._weights,
+                    max_sentences=self._settings.max_sentences,
+                    min_confidence=self._settings.min_confidence,
+                )
             documents = self._index()
         return Answer(
             question=question,
-            standalone_question=standalone,
+            standalone_question=query.text,
             status=chosen.status,
             reason=chosen.reason,
             confidence=round(chosen.confidence, 4),
@@ -85,21 +98,24 @@ class LocalAssistant:
             candidates = rank_sentences(query, hits, self._store, self._texts, self._weights)
         return Explanation(query, tuple(hits), tuple(candidates))
 
-    def _select(self, question: str, timings: dict[str, float]) -> Selection:
-        with _timed(timings, "encode"):
-            query = prepare(question, self._store, self._embedder)
-        with _timed(timings, "retrieve"):
-            hits = retrieve(query, self._store, self._texts, self._weights, self._settings.top_k)
-        with _timed(timings, "answer"):
-            return answer(
-                query,
-                hits,
-                self._store,
-                self._texts,
-                self._weights,
-                max_sentences=self._settings.max_sentences,
-                min_confidence=self._settings.min_confidence,
-            )
+    def _understand(
+        self, question: str, history: Sequence[Turn], timings: dict[str, float]
+    ) -> tuple[Query, Sequence[Hit]]:
+        """The reading that the documents support best, with what was found for it; only that one is answered."""
+        found: list[tuple[Query, Sequence[Hit]]] = []
+        for reading in readings(question, history, self._settings.max_question_chars):
+            with _timed(timings, "encode"):
+                query = prepare(reading, self._store, self._embedder)
+            with _timed(timings, "retrieve"):
+                found.append((query, retrieve(query, self._store, self._texts, self._weights, self._settings.top_k)))
+        if len(found) == 1:
+            return found[0]
+        asked = weighed_words(question, self._store)
+        supports = [
+            support(hits, asked, self._texts) - (0 if query.text == question else _REWRITTEN + place)
+            for place, (query, hits) in enumerate(found)
+        ]
+        return found[supports.index(max(supports))]
 
     def _checked(self, question: str) -> str:
         limit = self._settings.max_question_chars

@@ -1,4 +1,4 @@
-"""The command line: rag ingest, ask, serve, keys, mcp, docs, verify, backup, doctor, eval.
+"""The command line: rag ingest, ask, chat, serve, keys, mcp, docs, verify, backup, doctor, eval.
 
 Exit codes: 0 answered or done, 1 failure, 2 wrong usage, 3 abstained. Results go to standard output; progress and
 messages to standard error. Heavy imports wait until a command needs them: `rag docs` loads no model.
@@ -170,6 +170,19 @@ def mcp(store: StoreOption = None) -> None:
     from rag.mcp import serve
 
     serve(load_settings(store=store))
+
+
+@app.command()
+def chat(
+    store: StoreOption = None,
+    top_k: Annotated[int | None, typer.Option(help="Passages to read. [RAG_TOP_K, default 8]")] = None,
+) -> None:
+    """Ask and ask further; a follow-up is read with what went before it. /new starts over, /quit ends."""
+    from rag.assistant import open_assistant
+    from rag.chat import chat as run
+
+    settings = load_settings(store=store, top_k=top_k)
+    run(open_assistant(settings), settings.language)
 
 
 @docs.command("list")

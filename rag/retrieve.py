@@ -7,6 +7,9 @@ that stand nowhere in the store: for a question in another language hardly any w
 zero for every passage, and the words have no say.
 """
 
+import math
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from rag.cache import TextCache
@@ -21,16 +24,23 @@ PASSAGE_FEATURES = ("cosine", "sentence_cosine", "word_share", "years_missing")
 """What ranks a passage, in the order of its weights; see `rag.types.Hit`."""
 
 
+_OWN_WORDS = 8.0  # 4 to 12 do alike; see rag.assistant
+
+
 def prepare(question: str, store: Store, embedder: Embedder) -> Query:
     """Embed the question (simplified, as passages are) and weigh its content words by their information."""
+    vector = embedder.embed_questions([simplify(question)])[0]
+    return Query(question, vector, tuple(search_words(question)), weighed_words(question, store))
+
+
+def weighed_words(question: str, store: Store) -> dict[str, float]:
+    """The content words of a question, each with its share of the question's information."""
     words = content_words(question)
     frequencies = store.word_frequencies(words)
     total = store.passage_count()
     information = [idf(total, frequencies[word]) for word in words]
     mass = sum(information) or 1.0
-    vector = embedder.embed_questions([simplify(question)])[0]
-    weighed = {word: bits / mass for word, bits in zip(words, information, strict=True)}
-    return Query(question, vector, tuple(search_words(question)), weighed)
+    return {word: bits / mass for word, bits in zip(words, information, strict=True)}
 
 
 def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: int) -> list[Hit]:
@@ -73,3 +83,15 @@ def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: 
 def years_missing(asked: set[str], folded: str) -> float:
     """Share (0..1) of the years asked for that a text does not name; 0 where none is asked for."""
     return sum(not contains_word(folded, year) for year in asked) / len(asked) if asked else 0.0
+
+
+def support(hits: Sequence[Hit], asked: Mapping[str, float], texts: TextCache) -> float:
+    """How well the documents bear out one reading of a follow-up, in units of `Hit.score`: its best passage's score,
+    and how much of what the follow-up itself says stands there.
+
+    The second keeps a change of subject clean: a reading that repeats the question before finds that question's passage
+    whatever follows. `asked` holds the follow-up's own `weighed_words`.
+    """
+    if not hits:
+        return -math.inf
+    return hits[0].score + _OWN_WORDS * word_share(asked, texts.folded(hits[0].passage))

@@ -98,6 +98,46 @@ def test_ask_batch_answers_a_set_in_order(store: Path, tmp_path: Path) -> None:
     assert "85万套" in answers[1]["text"]
 
 
+def test_chat_keeps_the_thread_until_new(store: Path) -> None:
+    asked = [
+        QUESTION,
+        "那今年的目标呢?",
+        "",
+        "/help",
+        "/new",
+        "How many medals did it win?",
+        "x" * 2001,
+        "/quit",
+        QUESTION,
+    ]
+    result = subprocess.run(
+        [sys.executable, "-m", "rag", "chat"],
+        input="\n".join(asked),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"RAG_STORE": str(store), "RAG_LANGUAGE": "en"},
+    )
+    assert result.returncode == 0
+    assert result.stderr.startswith("The question is too long")
+    first, second, help_, new, fresh, _, _ = result.stdout.split("\n> ")[1:]
+    assert first.startswith(QUESTION)
+    assert "53万套" in first
+    assert "Understood as" not in first
+    assert "Understood as: 智新科技今年的销量目标是多少？" in second
+    assert "85万套" in second
+    assert "/new starts over" in help_
+    assert "A new conversation." in new
+    assert "Understood as" not in fresh
+
+
+def test_chat_ends_with_its_input(store: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "rag", "chat", "--store", store], input=b"\xff\n", capture_output=True, env=os.environ
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert one_line(rag("chat", "--store", store / "none", store=store), 1)
+
+
 def test_answering_imports_neither_torch_nor_transformers(store: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "rag", "ask", QUESTION],

@@ -1,5 +1,6 @@
 """Floors just under today's figures (docs/quality.md): a change that makes answers worse does not pass unseen."""
 
+import json
 import os
 import subprocess
 import sys
@@ -37,3 +38,26 @@ def test_a_fixed_sample_of_xquad(settings: Settings, embedder: Embedder, data: P
     evaluate(settings, data / "xquad" / "xquad.zh.json", "--build", "--sample", "150", *least)
     crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--build", "--sample", "150"]
     evaluate(settings, data / "xquad" / "xquad.en.json", *crossed, *floors(verbatim=1.0, document=0.67, recall=0.86))
+
+
+def test_follow_ups_of_the_development_half(settings: Settings, embedder: Embedder, seeds: Path, data: Path) -> None:
+    environment = os.environ | {"RAG_STORE": str(settings.store), "RAG_CACHE": str(settings.cache)}
+    subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
+    command = [
+        sys.executable,
+        "scripts/conversations.py",
+        "--split",
+        "dev",
+        "--pairs",
+        "100",
+        "--data",
+        str(data),
+        "--json",
+    ]
+    result = subprocess.run(command, cwd=seeds.parent, env=environment, capture_output=True, text=True, check=True)
+    figures = json.loads(result.stdout)["figures"]["dev"]["all"]
+    assert figures["follow-ups"] == 64
+    assert figures["alone"] >= 50
+    assert figures["kept"] >= 0.90
+    assert figures["changes"] >= 250
+    assert figures["lost"] <= 0.02

@@ -50,7 +50,12 @@ def test_rag_commands_work(settings: Settings, embedder: Embedder) -> None:
     assert len(commands) >= 8
     for arguments in commands:
         result = subprocess.run(
-            [sys.executable, "-m", "rag", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+            [sys.executable, "-m", "rag", *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
         assert result.returncode == 0, (arguments, result.stdout, result.stderr)
 

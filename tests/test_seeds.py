@@ -41,3 +41,36 @@ def test_the_set_is_large_and_its_halves_are_alike(questions: list[dict]) -> Non
 
 def test_unanswerable_questions_name_no_document(questions: list[dict]) -> None:
     assert all(bool(question["answers"]) == bool(question["doc"]) for question in questions)
+
+
+# --- conversations -----------------------------------------------------------------------------------------------
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_every_answer_of_a_conversation_stands_in_its_document(seeds: Path, texts: dict[str, str]) -> None:
+    for one in lines(seeds / "conversations.jsonl"):
+        for answer in one["answers"]:
+            assert re.sub(r"\s", "", answer) in texts[one["doc"][0]], (one["id"], answer)
+
+
+def test_the_conversations_are_many_and_their_halves_are_alike(seeds: Path) -> None:
+    both = lines(seeds / "conversations.jsonl") + lines(seeds / "conversations-xquad.jsonl")
+    assert len(both) >= 120
+    assert len({one["id"] for one in both}) == len(both)
+    assert sum(not one["carries"] for one in both) >= 25
+    halves = Counter((one["split"], one["carries"]) for one in both)
+    assert abs(halves["dev", True] - halves["test", True]) <= 3
+    assert halves["dev", False] == halves["test", False]
+    for one in both:
+        assert one["history"][0][0] == "user"
+        assert one["carries"] == (one["question"] != one["standalone"]), one["id"]
+
+
+def test_conversations_over_xquad_hold_references_only(seeds: Path) -> None:
+    for one in lines(seeds / "conversations-xquad.jsonl"):
+        for reference in [one["answers"], *(turn[1] for turn in one["history"])]:
+            assert len(reference) == 3, one["id"]
+            assert all(isinstance(number, int) for number in reference), one["id"]
