@@ -12,7 +12,7 @@ Q      ?= 智新科技去年的销量是多少?
 export Q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ask test unit clients lint eval benchmark compare lock clean
+.PHONY: help setup ask test unit clients lint eval reading benchmark compare lock clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -20,6 +20,7 @@ help:
 	@echo 'make clients       the tests of the server with clients of others, which it installs'
 	@echo 'make lint          style, types, import rules'
 	@echo 'make eval          evaluate; reports go to out/'
+	@echo 'make reading       the reader and the confidence on data that they have not seen'
 	@echo 'make benchmark     speed of the encoder beside sentence-transformers'
 	@echo 'make compare       the same questions through other systems'
 	@echo 'make lock          write the lock files anew'
@@ -79,6 +80,9 @@ eval: setup
 	  && $(BIN)/rag eval $(DATA)/xquad/xquad.en.json --documents $(DATA)/xquad/xquad.zh.json --build --out out/xquad-en-zh \
 	  && $(BIN)/rag eval $(DATA)/drcd/DRCD_dev.json --build --out out/drcd-dev; \
 	else echo 'No development data at $(DATA): only the seeds were evaluated.' >&2; fi
+
+reading: setup
+	@$(BIN)/python scripts/reading.py --data $(DATA)
 
 benchmark: setup
 	@$(BIN)/python scripts/benchmark.py encode

@@ -1,21 +1,25 @@
 """Wires the way out: question -> standalone question -> passages -> sentences -> Answer. `ask` is the main entry."""
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
-from rag.answer import Candidate, Selection, answer, cite, rank_sentences
+from rag.answer import Selection, answer, cite
 from rag.cache import TextCache
 from rag.conversation import readings
 from rag.errors import QuestionError
-from rag.models import load_embedder
+from rag.models import load_embedder, load_reader
+from rag.rank import Candidate, rank_sentences
+from rag.read import STEPS, SURE, Readings, read_passages
 from rag.retrieve import prepare, retrieve, support, weighed_words
 from rag.settings import Settings
 from rag.store import open_store
 from rag.text import SPLITTER_VERSION, use_dictionary
-from rag.types import Answer, Citation, Embedder, Fingerprint, Hit, IndexInfo, Query, Store, Turn
-from rag.weights import Weights, load_weights
+from rag.types import Answer, Citation, Embedder, Fingerprint, Hit, IndexInfo, Mode, Query, Reader, Store, Turn
+from rag.weights import Weights, load_weights, own_weights
 
 _REWRITTEN = 2.0
 """Support that a rewritten question must have over the question as it was asked, and 1 more for each likelier one. Set
@@ -34,32 +38,34 @@ class Explanation:
 class LocalAssistant:
     """Answers questions from one store with one embedder. Meets `rag.types.Assistant`."""
 
-    def __init__(self, store: Store, embedder: Embedder, settings: Settings, weights: Weights | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        settings: Settings,
+        weights: Weights | None = None,
+        reader: Reader | None = None,
+    ) -> None:
         self._store = store
         self._embedder = embedder
         self._settings = settings
         self._weights = weights or load_weights()
         self._texts = TextCache(store)
+        self._reader = reader
+        self._pool = ThreadPoolExecutor(settings.threads or os.cpu_count() or 1)  # passages are read side by side
 
-    def ask(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+    def ask(self, question: str, history: Sequence[Turn] = (), mode: Mode | None = None) -> Answer:
         """Answer `question`, or abstain. Deterministic for one generation of the store, timings aside.
+
+        `mode` "fast" leaves the reader out; None and "accurate" use it where there is one.
 
         Raises QuestionError for an empty or overlong question, StoreError.
         """
         question = self._checked(question)
         timings: dict[str, float] = {}
         with self._store.pinned(), _timed(timings, "total"):
-            query, hits = self._understand(question, history, timings)
-            with _timed(timings, "answer"):
-                chosen = answer(
-                    query,
-                    hits,
-                    self._store,
-                    self._texts,
-                    self._weights,
-                    max_sentences=self._settings.max_sentences,
-                    min_confidence=self._settings.min_confidence,
-                )
+            query, hits = self._understand(" ".join(question.split()), history, timings)
+            chosen = self._select(query, hits, None if mode == "fast" else self._reader, timings)
             documents = self._index()
         return Answer(
             question=question,
@@ -95,7 +101,12 @@ class LocalAssistant:
         with self._store.pinned():
             query = prepare(self._checked(question), self._store, self._embedder)
             hits = retrieve(query, self._store, self._texts, self._weights, self._settings.top_k)
-            candidates = rank_sentences(query, hits, self._store, self._texts, self._weights)
+            read = None
+            if self._reader:
+                hits = hits[: STEPS[-1]]
+                read = read_passages(query.text, hits, self._reader, self._store, self._texts, self._pool)
+            weights = self._weights.accurate if self._reader else self._weights.fast
+            candidates = rank_sentences(query, hits, self._store, self._texts, weights, read)
         return Explanation(query, tuple(hits), tuple(candidates))
 
     def _understand(
@@ -116,6 +127,36 @@ class LocalAssistant:
             for place, (query, hits) in enumerate(found)
         ]
         return found[supports.index(max(supports))]
+
+    def _select(self, query: Query, hits: Sequence[Hit], reader: Reader | None, timings: dict[str, float]) -> Selection:
+        """The answer from few passages, and from more of them while it is unsure."""
+        if reader is None:
+            with _timed(timings, "answer"):
+                return self._answer(query, hits, None)
+        read: Readings = {}
+        for step in STEPS:
+            with _timed(timings, "read"):
+                new = hits[len(read) : step]
+                read |= read_passages(query.text, new, reader, self._store, self._texts, self._pool)
+            with _timed(timings, "answer"):
+                chosen = self._answer(query, hits[:step], read)
+            if chosen.confidence >= SURE or len(hits) <= step:
+                break
+        return chosen
+
+    def _answer(self, query: Query, hits: Sequence[Hit], read: Readings | None) -> Selection:
+        weights = self._weights.fast if read is None else self._weights.accurate
+        least = self._settings.min_confidence
+        return answer(
+            query,
+            hits,
+            self._store,
+            self._texts,
+            weights,
+            read,
+            max_sentences=self._settings.max_sentences,
+            min_confidence=weights.min_confidence(self._settings.max_risk) if least is None else least,
+        )
 
     def _checked(self, question: str) -> str:
         limit = self._settings.max_question_chars
@@ -139,11 +180,16 @@ class LocalAssistant:
         )
 
 
-def open_assistant(settings: Settings) -> LocalAssistant:
-    """An assistant over the store and with the embedder that `settings` name. Raises StoreError, ModelError."""
+def open_assistant(settings: Settings, *, calibrated: bool = True) -> LocalAssistant:
+    """An assistant over the store and with the models that `settings` name. Raises StoreError, ModelError.
+
+    `calibrated`: with the confidence that `rag calibrate` fitted for this store, where it has.
+    """
     use_dictionary(settings.cache)
     embedder = load_embedder(settings)
-    return LocalAssistant(open_store(settings.store, fingerprint_of(embedder)), embedder, settings)
+    store = open_store(settings.store, fingerprint_of(embedder))
+    weights = own_weights(settings.store) if calibrated else load_weights()
+    return LocalAssistant(store, embedder, settings, weights, load_reader(settings))
 
 
 def fingerprint_of(embedder: Embedder) -> Fingerprint:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import RLock
 from typing import Generic, TypeVar
 
-from rag.text import fold
+from rag.text import fold, said_years, simplify, years
 from rag.types import Document, Passage, Store
 
 Value = TypeVar("Value")
@@ -37,11 +37,18 @@ class TextCache:
             self._follow()
             return self._documents.get(document_id, load)
 
+    def context(self, passage: Passage) -> str:
+        """The passage's context line, and which years its "last year" and the like are."""
+        document = self.document(passage.document_id)
+        year = next(iter(years(document.title)), (document.date or "")[:4])
+        said = said_years(simplify(self._text(passage)), year) if year else ""
+        return f"{passage.context} {said}".strip()
+
     def folded(self, passage: Passage) -> str:
         """Context and text of a passage in matching form."""
         with self._lock:
             self._follow()
-            return self._forms.get(passage.id, lambda: fold(f"{passage.context}\n{self._text(passage)}"))
+            return self._forms.get(passage.id, lambda: fold(f"{self.context(passage)}\n{self._text(passage)}"))
 
     def folded_document(self, document: Document) -> str:
         """The whole text of a document, title and date with it, in matching form."""

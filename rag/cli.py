@@ -1,4 +1,4 @@
-"""The command line: rag ingest, ask, chat, serve, keys, mcp, docs, verify, backup, doctor, eval.
+"""The command line: rag ingest, ask, chat, serve, keys, mcp, docs, verify, backup, doctor, eval, calibrate.
 
 Exit codes: 0 answered or done, 1 failure, 2 wrong usage, 3 abstained. Results go to standard output; progress and
 messages to standard error. Heavy imports wait until a command needs them: `rag docs` loads no model.
@@ -115,12 +115,16 @@ def ask(
     batch: Annotated[Path | None, typer.Option(help="Answer every question of this Q&A set.")] = None,
     out: Annotated[Path | None, typer.Option(help="With --batch: write one Answer a line to this file.")] = None,
     top_k: Annotated[int | None, typer.Option(help="Passages to read. [RAG_TOP_K, default 8]")] = None,
+    mode: Annotated[
+        Literal["fast", "accurate"] | None,
+        typer.Option(help="Without or with the reader. [RAG_MODE, accurate]"),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show what was retrieved, with scores and why.")] = False,
 ) -> None:
     """Answer a question with the exact sentences and their sources, or say that the documents do not answer it."""
     from rag.assistant import open_assistant
 
-    settings = load_settings(store=store, top_k=top_k)
+    settings = load_settings(store=store, top_k=top_k, mode=mode)
     if batch is not None:
         _ask_batch(settings, batch, out)
         return
@@ -323,6 +327,30 @@ def evaluate(
     )
     evaluation = run_evaluation(options, LocalSubjects(settings))
     raise typer.Exit(finish(evaluation, options.fail_under, as_json, options.language))
+
+
+@app.command()
+def calibrate(
+    path: Annotated[Path, typer.Argument(help="A Q&A set over the stored documents, unanswerable questions with it.")],
+    store: StoreOption = None,
+    split: Annotated[str | None, typer.Option(help='Only questions with this "split".')] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit the confidence to your own documents; RAG_MAX_RISK then holds for them. Kept in the store's folder."""
+    from rag.evaluate.calibrate import calibrate_store
+    from rag.progress import shown
+
+    settings = load_settings(store=store)
+    with shown(quiet) as progress:
+        fitted = calibrate_store(settings, path, split, progress)
+    for mode, one in fitted if not quiet else ():
+        least, _, coverage = one.reached(settings.max_risk)
+        _screen(settings).say(
+            f"{mode}: fitted on {one.questions} questions; from a confidence of {least:.2f} at most "
+            f"{settings.max_risk:.0%} of answers are wrong, and {coverage:.0%} of questions are answered.",
+            f"{mode}：依据 {one.questions} 个问题；置信度不低于 {least:.2f} 时，错误的回答不超过 "
+            f"{settings.max_risk:.0%}，{coverage:.0%} 的问题得到回答。",
+        )
 
 
 def _screen(settings: Settings, question: str = "") -> "Screen":

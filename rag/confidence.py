@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from rag.types import Reason
-from rag.weights import Weights
+from rag.weights import ModeWeights
 
 _TELLING = 0.25  # share of a question that one word must carry for its absence to be the reason
 
@@ -27,11 +27,16 @@ class Evidence:
     passage_word_share: float  # said by its passage with its context
     missing: float  # the weightiest single word that its document never says
     name_missing: float  # the weightiest place or number that its document never names
-    unknown: float  # said by no passage of the store
+    unknown: float  # said by no passage of the store, the less the smaller the store
     focus_missing: float  # share of the words next to the interrogative that the sentence does not say
     years_missing: float  # share of the years asked for that neither passage nor context names
+    years_differ: float  # 1.0 where the sentence names years, and none that is asked for
     kind_missing: float  # 1.0 where a figure (in a certain unit) or a date is asked for and the sentence holds none
     foreign: float  # 1.0 where question and sentence differ in script: then no word can match, and the shares are 0
+    relevance: float = 0.0  # what the reader makes of the sentence, as `SentenceReading`; these four are 0 without it
+    span_score: float = 0.0
+    relevance_lead: float = 0.0  # above the reader's next best
+    contested: float = 0.0  # share of the odds of the best sentence in another passage
 
     def vector(self) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
         return np.array([getattr(self, field.name) for field in fields(self)])
@@ -40,7 +45,7 @@ class Evidence:
 EVIDENCE = tuple(field.name for field in fields(Evidence))
 
 
-def confidence(evidence: Evidence, weights: Weights) -> float:
+def confidence(evidence: Evidence, weights: ModeWeights) -> float:
     """Probability (0..1) that the sentences shown hold the answer, by logistic regression (Platt 1999)."""
     log_odds = float(weights.confidence(evidence.vector()[None, :])[0])
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds))))
@@ -48,7 +53,7 @@ def confidence(evidence: Evidence, weights: Weights) -> float:
 
 def reason(evidence: Evidence) -> Reason:
     """Why an answer with this evidence was held back, the most telling first."""
-    if evidence.years_missing:
+    if evidence.years_missing or evidence.years_differ:
         return "other_period"
     if evidence.foreign:
         return "too_unsure"
@@ -56,6 +61,6 @@ def reason(evidence: Evidence) -> Reason:
         return "other_entity"
     if evidence.missing >= _TELLING:
         return "not_covered"
-    if evidence.kind_missing:
+    if evidence.kind_missing or evidence.relevance < 0:
         return "no_answer"
     return "too_unsure"

@@ -9,7 +9,8 @@
     │   ├── KeyNeededError          a server that others can reach, and no API key
     │   ├── KeyUnknownError         no API key of this name
     │   ├── KeyTakenError           an API key of this name is there already
-    │   └── QASetError              a Q&A set that breaks the format (names the line)
+    │   ├── QASetError              a Q&A set that breaks the format (names the line)
+    │   └── TooFewError             a Q&A set too small to calibrate on
     ├── DocumentError           1   one file cannot be read; other files go on
     │   ├── EmptyFileError          nothing in it
     │   ├── NotTextError            binary, or no known encoding
@@ -20,7 +21,8 @@
     │   ├── StoreMismatchError      built with another embedder, dimension or splitter
     │   ├── StoreLockedError        another process is writing
     │   ├── StoreFullError          no space left on the device
-    │   └── StoreCorruptError       the database itself cannot be read
+    │   ├── StoreCorruptError       the database itself cannot be read
+    │   └── CalibrationError        the fitted confidence of this store cannot be read
     ├── ServerError             1
     │   ├── AddressError            cannot listen there
     │   └── KeyFileError            the file of API keys cannot be read or written
@@ -170,6 +172,22 @@ class AddressError(ServerError):
 class KeyFileError(ServerError):
     en = "{path}: the API keys cannot be read or written ({reason}); mend the file or its permissions."
     zh = "{path}：API 密钥文件无法读写（{reason}），请修复该文件或其权限。"
+
+
+class CalibrationError(StoreError):
+    en = "{path}: not readable as a calibration ({reason}); delete it, or make it anew: rag calibrate QA.jsonl"
+    zh = "{path}：无法读取校准文件（{reason}），请删除，或重新生成：rag calibrate QA.jsonl"
+
+
+class TooFewError(UsageError):
+    en = (
+        "{path}: {n} questions, {right} of them answered right, are too few to calibrate on;"
+        " {least} are needed, at least {each} right and {each} wrong or without an answer."
+    )
+    zh = (
+        "{path}：共 {n} 个问题，其中 {right} 个答对，不足以校准；"
+        "至少需要 {least} 个，且答对的与答错（或没有答案）的各不少于 {each} 个。"
+    )
 
 
 class ModelError(RagError):

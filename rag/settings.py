@@ -22,9 +22,11 @@ class Settings(BaseSettings):
     embedder: str = ""  # folder or hub name of a SentenceTransformer; "" is the bundled multilingual-e5-small
     threads: int = Field(0, ge=0, le=256)  # 0: all cores
     language: Literal["auto", "zh", "en"] = "auto"  # of messages
-    top_k: int = Field(8, ge=1, le=100)  # passages that are read for an answer
+    top_k: int = Field(8, ge=1, le=100)  # passages found for an answer; the reader reads up to six of them
     max_sentences: int = Field(3, ge=1, le=10)
-    min_confidence: float | None = Field(None, ge=0.0, le=1.0)  # None: the fitted threshold
+    mode: Literal["fast", "accurate"] = "accurate"  # without or with the trained reader
+    max_risk: float = Field(0.10, ge=0.0, le=1.0)  # share of shown answers that may be wrong
+    min_confidence: float | None = Field(None, ge=0.0, le=1.0)  # None: what max_risk asks for
     max_question_chars: int = Field(2000, ge=1)
     max_file_mb: int = Field(20, ge=1)
 

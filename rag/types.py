@@ -129,6 +129,7 @@ class IndexInfo:
     embedder: str
 
 
+Mode = Literal["fast", "accurate"]
 Status = Literal["answered", "abstained"]
 Reason = Literal["no_passage", "no_answer", "other_period", "other_entity", "not_covered", "too_unsure"]
 
@@ -192,6 +193,15 @@ class DocumentSummary:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class SentenceReading:
+    """What the reader makes of one sentence, as log-odds against the passage not answering at all."""
+
+    relevance: float  # that this sentence answers
+    span_score: float  # of the words in it that answer best
+    span: tuple[int, int]  # those words: [start, end) in the passage's text
+
+
 class Embedder(Protocol):
     """Text to unit-length vectors. Raises ModelError where the model is not to be had."""
 
@@ -214,6 +224,19 @@ class Embedder(Protocol):
 
     def embed_questions(self, texts: Sequence[str]) -> Vectors:
         """float32 [len(texts), dim]."""
+
+
+class Reader(Protocol):
+    """Reads a question and a passage together. Raises ModelError where the model is not to be had."""
+
+    @property
+    def name(self) -> str:
+        """Model and version."""
+
+    def read(
+        self, question: str, context: str, text: str, sentences: Sequence[tuple[int, int]]
+    ) -> tuple[SentenceReading, ...]:
+        """One reading for each of `sentences`, which are [start, end) in the passage's `text`."""
 
 
 class Store(Protocol):
@@ -285,6 +308,6 @@ class Store(Protocol):
 class Assistant(Protocol):
     """The main entry, as the command line, the server and the evaluation use it."""
 
-    def ask(self, question: str, history: Sequence[Turn] = ()) -> Answer: ...
+    def ask(self, question: str, history: Sequence[Turn] = (), mode: Mode | None = None) -> Answer: ...
 
     def search(self, question: str, k: int) -> list[Hit]: ...

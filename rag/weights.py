@@ -3,15 +3,22 @@ else."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.errors import CalibrationError
+
+CALIBRATION = "calibration.json"
+"""In a store's folder: the confidence fitted for its documents."""
+
 Features = NDArray[np.float64]
+Risks = tuple[tuple[float, float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +35,33 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    passage: Linear  # ranks passages; see rag.retrieve
+class ModeWeights:
+    """How answers are picked in one mode."""
+
     sentence: Linear  # ranks sentences; see rag.answer
     confidence: Linear  # log-odds that the answer is right; see rag.confidence
-    min_confidence: float  # below it, abstain; 0.5: shown where more likely right than wrong (Chow 1970)
     second_sentence: float  # a further sentence is shown where its share of the best one's odds is at least this
+    risks: Risks  # (confidence, risk, coverage) on held-out data, rising confidence
+
+    def calibrated(self, slope: float, shift: float, risks: Risks) -> "ModeWeights":
+        """The same order of answers, with log-odds of slope * log-odds + shift."""
+        old = self.confidence
+        coefficients = tuple(slope * one for one in old.coefficients)
+        return replace(self, confidence=Linear(old.names, coefficients, slope * old.intercept + shift), risks=risks)
+
+    def min_confidence(self, max_risk: float) -> float:
+        """The lowest confidence from which at most `max_risk` of what is shown is wrong; 1.0 where none is known."""
+        for confidence, risk, _ in self.risks:
+            if risk <= max_risk:
+                return confidence
+        return 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    passage: Linear  # ranks passages; see rag.retrieve
+    fast: ModeWeights
+    accurate: ModeWeights  # with the reader
 
 
 @lru_cache(maxsize=1)
@@ -42,17 +70,44 @@ def load_weights() -> Weights:
     return weights_from(json.loads(files("rag").joinpath("weights.json").read_text("utf-8")))
 
 
-def weights_from(data: dict[str, Any]) -> Weights:
-    def linear(part: dict[str, Any]) -> Linear:
-        return Linear(tuple(part["features"]), tuple(part["features"].values()), part.get("intercept", 0.0))
+def own_weights(store: Path) -> Weights:
+    """The package's weights, with the confidence that `rag calibrate` fitted for the store in the folder `store`.
 
-    return Weights(
-        passage=linear(data["passage"]),
-        sentence=linear(data["sentence"]),
-        confidence=linear(data["confidence"]),
-        min_confidence=data["min_confidence"],
+    Raises CalibrationError where its file cannot be read.
+    """
+    weights, path = load_weights(), store / CALIBRATION
+    if not path.exists():
+        return weights
+    try:
+        fitted = json.loads(path.read_text("utf-8"))
+        modes = {
+            mode: getattr(weights, mode).calibrated(part["slope"], part["shift"], _risks(part["risks"]))
+            for mode, part in fitted.items()
+        }
+        return replace(weights, **modes)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CalibrationError(path=path, reason=str(error)) from error
+
+
+def weights_from(data: dict[str, Any]) -> Weights:
+    return Weights(_linear(data["passage"]), *(mode_from(data[mode]) for mode in ("fast", "accurate")))
+
+
+def mode_from(data: dict[str, Any]) -> ModeWeights:
+    return ModeWeights(
+        sentence=_linear(data["sentence"]),
+        confidence=_linear(data["confidence"]),
         second_sentence=data["second_sentence"],
+        risks=_risks(data["risks"]),
     )
+
+
+def _risks(rows: Sequence[Sequence[float]]) -> Risks:
+    return tuple((confidence, risk, coverage) for confidence, risk, coverage in rows)
+
+
+def _linear(part: dict[str, Any]) -> Linear:
+    return Linear(tuple(part["features"]), tuple(part["features"].values()), part.get("intercept", 0.0))
 
 
 def softmax(scores: Sequence[float] | Features) -> Features:

@@ -170,14 +170,14 @@ class Ours:
     title = "this project"
 
     def __init__(self, weights: str) -> None:
-        from rag.models import load_embedder
+        from rag.models import load_embedder, load_reader
         from rag.settings import load_settings
         from rag.text import build_dictionary, use_dictionary
 
         self._settings = load_settings()
         build_dictionary(self._settings.cache)
         use_dictionary(self._settings.cache)
-        self._embedder = load_embedder(self._settings)
+        self._embedder, self._reader = load_embedder(self._settings), load_reader(self._settings)
 
     def index(self, passages: Sequence[str]) -> None:
         from rag.assistant import LocalAssistant, fingerprint_of
@@ -191,7 +191,7 @@ class Ours:
             store.add(str(i), [index_document(text_document(text, str(i)), self._embedder)])
         store.refresh()
         self._numbers = {summary.id: int(summary.path) for summary in store.documents()}
-        self._assistant = LocalAssistant(store, self._embedder, self._settings)
+        self._assistant = LocalAssistant(store, self._embedder, self._settings, reader=self._reader)
 
     def search(self, question: str, k: int) -> list[int]:
         return [self._numbers[hit.passage.document_id] for hit in self._assistant.search(question, k)]

@@ -201,7 +201,8 @@ def main() -> None:
     given = options.parse_args()
     settings = load_settings(min_confidence=0.0)
     configured = load_settings().min_confidence
-    least = load_weights().min_confidence if configured is None else configured
+    weights = getattr(load_weights(), settings.mode)
+    least = weights.min_confidence(settings.max_risk) if configured is None else configured
     subjects = LocalSubjects(settings)
     outcomes: dict[str, list[Outcome]] = {}
 

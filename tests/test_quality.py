@@ -29,12 +29,12 @@ def floors(**least: float) -> list[str]:
 def test_the_seeds_test_half(settings: Settings, embedder: Embedder, seeds: Path) -> None:
     environment = os.environ | {"RAG_STORE": str(settings.store)}
     subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
-    least = floors(verbatim=1.0, document=0.97, recall=0.95, answer_accuracy=0.58, abstention_recall=0.68)
+    least = floors(verbatim=1.0, document=0.97, recall=0.95, answer_accuracy=0.60, abstention_recall=0.75)
     evaluate(settings, seeds / "qa.jsonl", "--split", "test", *least)
 
 
 def test_a_fixed_sample_of_xquad(settings: Settings, embedder: Embedder, data: Path) -> None:
-    least = floors(verbatim=1.0, document=0.94, recall=0.97, sentence=0.58)
+    least = floors(verbatim=1.0, document=0.94, recall=0.97, sentence=0.65)
     evaluate(settings, data / "xquad" / "xquad.zh.json", "--build", "--sample", "150", *least)
     crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--build", "--sample", "150"]
     evaluate(settings, data / "xquad" / "xquad.en.json", *crossed, *floors(verbatim=1.0, document=0.67, recall=0.86))

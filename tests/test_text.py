@@ -166,6 +166,23 @@ def test_what_a_question_asks_for(question: str, figure: bool, date: bool) -> No
     assert (text.asks_figure(question), text.asks_date(question)) == (figure, date)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "questions"),
+    [
+        ("去年，武汉新港集装箱吞吐量达156万标箱。", ["武汉新港集装箱吞吐量达多少万标箱？"]),
+        ("全市有企业3家；蓝鲸工厂生产潜水泵超过700台。", ["蓝鲸工厂生产潜水泵多少台？"]),
+        ("新增规模以上工业企业300家。", []),  # says not by whom
+        ("蓝鲸工厂生产了“海豚”潜水泵700台。", []),
+        ("蓝鲸工厂生产潜水泵泵700台。", []),
+        ("蓝鲸工厂生产潜水泵700台以上。", []),  # no figure but a bound
+        ("蓝鲸工厂2023年生产潜水泵700台。", []),  # two figures
+        ("The town counts 40 bridges.", []),
+    ],
+)
+def test_cloze_questions(sentence: str, questions: list[str]) -> None:
+    assert list(text.cloze_questions(sentence)) == questions
+
+
 def test_word_spans_boundary() -> None:
     assert text.word_spans_boundary("壮大人工智", "能企业")
     assert not text.word_spans_boundary("开放道路", "里程")
@@ -175,3 +192,70 @@ def test_word_spans_boundary() -> None:
 def test_word_spans_are_offsets_in_the_text_itself() -> None:
     value = "ＡＢ工業投資與工業"
     assert [value[a:b] for a, b in text.word_spans(value, ["工业"])] == ["工業", "工業"]
+
+
+@pytest.mark.parametrize(
+    ("value", "year", "said"),
+    [
+        ("去年增长5%，今年再增长6%。", "2024", "去年2023年 今年2024年"),
+        ("比上年增长5%，明年开工", "2019", "上年2018年 明年2020年"),
+        ("2023年增长5%", "2024", ""),
+    ],
+)
+def test_last_year_is_a_year(value: str, year: str, said: str) -> None:
+    assert text.said_years(value, year) == said
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("算力规模是多少，明年的目标又是多少？", ["算力规模是多少", "明年的目标又是多少"]),
+        ("在2023年，产量是多少？", ["在2023年产量是多少"]),
+        ("产量是多少，单位是万辆", ["产量是多少单位是万辆"]),
+        ("武汉有机场", ["武汉有机场"]),
+        ("Who founded it, and when?", ["Who founded it, and when?"]),
+    ],
+)
+def test_parts_that_ask_for_something_of_their_own(question: str, parts: list[str]) -> None:
+    assert text.asked_parts(question) == parts
+
+
+@pytest.mark.parametrize(
+    ("question", "several"),
+    [
+        ("现场签约了哪些企业？", True),
+        ("Which companies signed?", True),
+        ("What are the goals?", True),
+        ("哪一年成立？", False),
+        ("Which company is it?", False),
+        ("产量是多少？", False),
+    ],
+)
+def test_asking_for_a_list(question: str, several: bool) -> None:
+    assert text.asks_list(question) is several
+
+
+@pytest.mark.parametrize(
+    ("sentence", "rows"),
+    [
+        ("围绕集成电路、新型显示、电脑整机三大板块，推动贯通", ["围绕集成电路、新型显示、电脑整机"]),
+        ("化工、电子信息、钢铁4个行业保持两位数", ["化工、电子信息、钢铁"]),
+        ("开通A线、B线等，建成C桥、D桥。", ["开通A线、B线", "建成C桥、D桥"]),
+        ("只有一个。", []),
+    ],
+)
+def test_rows_of_items(sentence: str, rows: list[str]) -> None:
+    assert [sentence[a:b] for a, b in text.enumeration_spans(sentence)] == rows
+
+
+@pytest.mark.parametrize(
+    ("sentence", "questions"),
+    [
+        ("去年，武汉新港集装箱吞吐量达156万标箱。", ["武汉新港集装箱吞吐量达多少万标箱？"]),
+        ("目前达到156万标箱，增长8%。", []),
+        ("工业机器人、医疗设备产量增长84家。", []),
+        ("The port handled 156 boats.", []),
+    ],
+)
+def test_questions_made_of_sentences(sentence: str, questions: list[str]) -> None:
+    assert list(text.cloze_questions(sentence)) == questions

@@ -8,11 +8,12 @@ from rag.errors import StoreError
 from rag.evaluate.questions import SourceDocument
 from rag.evaluate.run import Subject
 from rag.ingest import index_document
-from rag.models import load_embedder
+from rag.models import load_embedder, load_reader
 from rag.progress import Report
 from rag.settings import Settings
 from rag.store import LocalStore, open_store
 from rag.text import build_dictionary, use_dictionary
+from rag.weights import Weights, load_weights, own_weights
 
 
 class LocalSubjects:
@@ -23,9 +24,11 @@ class LocalSubjects:
         build_dictionary(settings.cache)
         use_dictionary(settings.cache)
         self.embedder = load_embedder(settings)
+        self._reader = load_reader(settings)
 
     def open(self) -> Subject:
-        return self._subject(open_store(self._settings.store, fingerprint_of(self.embedder)))
+        store = open_store(self._settings.store, fingerprint_of(self.embedder))
+        return self._subject(store, own_weights(self._settings.store))
 
     def build(self, documents: Sequence[SourceDocument], key: str, report: Report) -> Subject:
         folder = self._settings.cache / "evaluate" / key
@@ -41,7 +44,8 @@ class LocalSubjects:
                 store.add(source.name, [index_document(document, self.embedder)])
             report("embedding", done, len(documents))
         store.refresh()
-        return self._subject(store)
+        return self._subject(store, load_weights())
 
-    def _subject(self, store: LocalStore) -> Subject:
-        return Subject(LocalAssistant(store, self.embedder, self._settings), store, store.close)
+    def _subject(self, store: LocalStore, weights: Weights) -> Subject:
+        assistant = LocalAssistant(store, self.embedder, self._settings, weights, self._reader)
+        return Subject(assistant, store, store.close)

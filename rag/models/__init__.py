@@ -1,10 +1,10 @@
 """Weights -> encoders.
 
-Reading order: layout, weights, tokenizer, bundled, export, build (how the bundled model is made); unigram, encoder,
-factory (how it is used); hub (any other model).
+Reading order: layout, weights, tokenizer, bundled, trained, export, build (how the bundled models are made); unigram,
+encoder, reading, reader, factory (how they are used); hub (any other model).
 """
 
 from rag.models.build import Progress, built_model, verify_model
-from rag.models.factory import load_embedder
+from rag.models.factory import load_embedder, load_reader
 
-__all__ = ["Progress", "built_model", "load_embedder", "verify_model"]
+__all__ = ["Progress", "built_model", "load_embedder", "load_reader", "verify_model"]

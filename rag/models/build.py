@@ -1,4 +1,4 @@
-"""Builds the bundled model once, in the user's cache; finds it there ever after.
+"""Builds the bundled models once, in the user's cache; finds it there ever after.
 
 A build is made in a temporary folder and renamed into place when it is complete and checked, so there is no half-built
 model; a lock makes a second process wait for the first one's build.
@@ -23,7 +23,7 @@ from rag.models.weights import check_weights, find_weights
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done so far, of how many): when a stage begins, and once at the end."""
 
-STAGES = ("weights", "export", "fuse", "quantise", "check")
+STAGES = ("weights", "export", "fuse", "quantise", "check", "reader")
 
 
 def built_model(cache: Path, progress: Progress = lambda *_: None, *, build: bool = True) -> Path:
@@ -70,7 +70,7 @@ def _build(folder: Path, progress: Progress) -> None:
         model.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    progress(_described("check"), len(STAGES), len(STAGES))
+    progress(_described(STAGES[-1]), len(STAGES), len(STAGES))
 
 
 def _export(target: Path, scratch: Path, progress: Progress) -> str:

@@ -39,7 +39,7 @@ class OnnxEmbedder:
         """Load the built model in `folder`; `threads` 0 means all cores. Raises ModelBuildError."""
         self._folder = folder
         self._threads = threads or os.cpu_count() or 1
-        self._together = self._open(self._threads)
+        self._together = open_session(folder, MODEL_FILE, self._threads)
         self.dim = int(self._together.get_outputs()[0].shape[-1])
         try:
             self._tokenizer = Unigram(folder)
@@ -72,26 +72,32 @@ class OnnxEmbedder:
         size = MAX_TOKENS - 2
         windows = []
         for start in range(0, max(len(content), 1), size):
-            row = np.array([[first, *content[start : start + size], last]], dtype=np.int64)
-            feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-            windows.append(np.asarray(session.run(None, feed)[0])[0])
+            row = feed([first, *content[start : start + size], last])
+            windows.append(np.asarray(session.run(None, row)[0])[0])
         return windows
-
-    def _open(self, threads: int) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.use_deterministic_compute = True
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it was saved optimised
-        path = self._folder / MODEL_FILE
-        try:
-            return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors have no base class of their own
-            raise ModelBuildError(path=self._folder, reason=str(error)) from error
 
     @cached_property
     def _apart(self) -> onnxruntime.InferenceSession:
         """For many texts, each on one core."""
-        return self._open(1)
+        return open_session(self._folder, MODEL_FILE, 1)
+
+
+def feed(ids: Sequence[int]) -> dict[str, NDArray[np.int64]]:
+    """What a graph takes in for one row of token ids."""
+    row = np.array([ids], dtype=np.int64)
+    return {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
+
+
+def open_session(folder: Path, file: str, threads: int) -> onnxruntime.InferenceSession:
+    """The graph `file` of a built model, run by `threads` threads. Raises ModelBuildError."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.use_deterministic_compute = True
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it was saved optimised
+    try:
+        return onnxruntime.InferenceSession(str(folder / file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors have no base class of their own
+        raise ModelBuildError(path=folder, reason=str(error)) from error
 
 
 def _pool(windows: list[NDArray[np.float32]]) -> NDArray[np.float32]:

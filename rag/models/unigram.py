@@ -48,7 +48,7 @@ class Unigram:
     def __init__(self, folder: Path) -> None:
         """Raises OSError, ValueError, KeyError or RuntimeError where one of the three files is missing or damaged."""
         facts = json.loads((folder / UNIGRAM_FILE).read_text(encoding="utf-8"))
-        self._bos, self._eos, self._unk = facts["bos"], facts["eos"], facts["unk"]
+        self.bos, self.eos, self._unk = facts["bos"], facts["eos"], facts["unk"]
         self._unk_score, self._longest = facts["unk_score"], facts["longest"]
         # Half of a surrogate pair is no character; it becomes what U+FFFD becomes.
         lone = dict.fromkeys(range(0xD800, 0xE000), " ")
@@ -60,17 +60,39 @@ class Unigram:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`."""
-        return [self._bos, *self._pieces(text.translate(self._normaliser)), self._eos]
+        return [self.bos, *(piece for piece, _ in self._pieces(text.translate(self._normaliser))), self.eos]
 
-    def _pieces(self, normal: str) -> Iterator[int]:
-        """Ids of the pieces of a normalised text."""
+    def encode_spans(self, text: str) -> list[tuple[int, int, int]]:
+        """(token id, start, end) of each token of `text`, without <s> and </s>: the characters it was made of.
+
+        A space that only marks where a word begins belongs to the token; one that starts a text without any has none.
+        """
+        forms = [self._normaliser.get(ord(character), character) for character in text]
+        origin = [place for place, form in enumerate(forms) for _ in form]
+        normal = "".join(forms)
+        # Where each character of the marked text comes from: a run of spaces is one mark, which stands for the last.
+        places: list[tuple[int, int]] = []
+        if not normal.startswith(" "):
+            places.append((0, 0))
+        for at, character in enumerate(normal):
+            if character == " " and normal[at + 1 : at + 2] == " ":
+                continue
+            places.append((origin[at], origin[at] + 1))
+        spans, at = [], 0
+        for piece, length in self._pieces(normal):
+            spans.append((piece, places[at][0], places[at + length - 1][1]))
+            at += length
+        return spans
+
+    def _pieces(self, normal: str) -> Iterator[tuple[int, int]]:
+        """(id, length) of the pieces of a normalised text; lengths count in the text with its word marks."""
         marked = _SPACES.sub("▁", normal)
         if not marked.startswith("▁"):
             marked = "▁" + marked
         for word in _WORD.findall(marked):
             yield from self._cut(word)
 
-    def _cut(self, word: str) -> list[int]:
+    def _cut(self, word: str) -> list[tuple[int, int]]:
         """The most probable pieces of a word (Viterbi): best[i] is the score of the best way to cut word[:i].
 
         Of two ways that are equally probable, the one whose last piece is longer.
@@ -93,6 +115,6 @@ class Unigram:
         end = len(word)
         while end:
             start, piece_id = back[end]
-            pieces.append(piece_id)
+            pieces.append((piece_id, end - start))
             end = start
         return pieces[::-1]

@@ -5,15 +5,20 @@ matching form, `fold`. Reading order: forms, words, sentences, asks.
 """
 
 from rag.text.asks import (
+    asked_parts,
     asks_date,
     asks_figure,
+    asks_list,
     date_spans,
+    enumeration_spans,
     figure_spans,
     find_date,
     focus_words,
     holds_asked_unit,
+    said_years,
     years,
 )
+from rag.text.cloze import cloze_questions
 from rag.text.forms import fold, fold_aligned, has_han, needs_space, scripts_differ, simplify
 from rag.text.sentences import is_finished, sentence_spans
 from rag.text.words import (
@@ -35,12 +40,16 @@ SPLITTER_VERSION = "1"
 
 __all__ = [
     "SPLITTER_VERSION",
+    "asked_parts",
     "asks_date",
     "asks_figure",
+    "asks_list",
     "build_dictionary",
+    "cloze_questions",
     "contains_word",
     "content_words",
     "date_spans",
+    "enumeration_spans",
     "figure_spans",
     "find_date",
     "focus_words",
@@ -52,6 +61,7 @@ __all__ = [
     "is_finished",
     "is_name",
     "needs_space",
+    "said_years",
     "scripts_differ",
     "search_words",
     "sentence_spans",

@@ -55,6 +55,17 @@ _DATE_SPAN = regex.compile(
 )
 
 
+def said_years(text: str, year: str) -> str:
+    """What "last year" and its like mean in a text written in `year`: `said_years("去年增长5%", "2024")` is
+    "去年2023年". "" where it says none of them."""
+    shifts = {match.group(): _SAID_YEAR[match.group()] for match in _SAYS_YEAR.finditer(text)}
+    return " ".join(f"{word}{int(year) + shift}年" for word, shift in shifts.items())
+
+
+_SAID_YEAR = {"前年": -2, "去年": -1, "上年": -1, "今年": 0, "本年": 0, "明年": 1}
+_SAYS_YEAR = regex.compile("|".join(_SAID_YEAR))
+
+
 def asks_date(question: str) -> bool:
     return _ASKS_DATE.search(fold(question)) is not None
 
@@ -65,11 +76,52 @@ def asks_figure(question: str) -> bool:
     return _ASKS_FIGURE.search(folded) is not None and _ASKS_DATE.search(folded) is None
 
 
+def asks_list(question: str) -> bool:
+    """Whether a question asks for several things by name."""
+    return _ASKS_LIST.search(fold(question)) is not None
+
+
+_ASKS_LIST = regex.compile(
+    r"哪些|哪[几两二三四五六七八九十]|有什么|包括什么|几[个大项]方面|列[出举]|分别是[谁什]|どの|어떤"
+    r"|\b(?:list|name the|which (?:\w+ )?(?!is|was|does|has)\w{3,}s\b(?! (?:is|was|does|did|has))|what (?:are|were)"
+    r"|quels|quelles|cuáles|welche[rn]?\s\w+e[nr]?|какие)",
+    flags=regex.IGNORECASE,
+)
+_PART_END = regex.compile(r"[，,；;？?]|\band\b|以及", flags=regex.IGNORECASE)
+
+
+def asked_parts(question: str) -> list[str]:
+    """The parts of a question that ask each for something of its own: "A是多少，B又是多少？" -> two.
+
+    A part that asks nothing belongs to the one after it. The whole question where it asks one thing.
+    """
+    parts, waiting = [], ""
+    for part in _PART_END.split(question):
+        waiting += part
+        if _INTERROGATIVE.search(fold(part)):
+            parts.append(waiting)
+            waiting = ""
+    if waiting.strip() and parts:
+        parts[-1] += waiting
+    return parts or [question]
+
+
 def figure_spans(text: str) -> list[tuple[int, int]]:
     """[start, end) of each figure with its unit; dates are none."""
     dates = date_spans(text)
     spans = [match.span() for match in _FIGURE.finditer(text)]
     return [(a, b) for a, b in spans if not any(c <= a < d for c, d in dates)]
+
+
+_ITEM = r"[^，。；：、！？,;:!?\s]"
+_ENUMERATION = regex.compile(
+    rf"{_ITEM}{{1,30}}(?:、{_ITEM}{{1,30}}?)+(?=等|[\d一二三四五六七八九十两]+[个大家项条座类种]|[，。；：！？,;:!?\s]|$)"
+)
+
+
+def enumeration_spans(text: str) -> list[tuple[int, int]]:
+    """[start, end) of each row of items ("A、B、C"), without the count behind them ("三大板块")."""
+    return [match.span() for match in _ENUMERATION.finditer(text)]
 
 
 def date_spans(text: str) -> list[tuple[int, int]]:
@@ -92,14 +144,14 @@ def focus_words(question: str, reach: int = 2) -> list[str]:
     if not asks or not has_han(folded):
         return []
     before, after = folded[: asks[-1].start()], folded[asks[-1].end() :]
-    after = regex.sub(rf"^(?:{_UNIT})", "", after)
+    after = regex.sub(rf"^(?:{UNIT})", "", after)
     left = [word for word in cut_words(before, jieba.cut) if word not in FUNCTION_WORDS and not _YEAR_WORD.match(word)]
     right = [word for word in cut_words(after, jieba.cut) if word not in FUNCTION_WORDS]
     return left[-reach:] + right[:reach]
 
 
 _YEAR_WORD = regex.compile(r"^\d+$")
-_UNIT = (
+UNIT = (
     r"个?百分点|[万亿千百]*美?元"
     r"|[万亿千百]*(?:平方公里|平方米|公里|千米|米|亩|标箱|吨|家|户|套|人次|人|台|辆|座|所|条|名|场|枚|部|岁|个|项|次|处)"
 )

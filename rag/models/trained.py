@@ -1,0 +1,92 @@
+"""The numbers that training changed, as they are kept with the package: int8 matrices with one scale a row.
+
+Everything that training left alone (word embeddings, lowest layers) comes from the packaged weights.
+scripts/train_reader.py writes the file; rag.models.export builds the reader from it.
+"""
+
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from rag.models.layout import READER_WEIGHTS_FILE
+
+Tensors = Mapping[str, NDArray[np.float32]]
+HEAD = ("head.weight", "head.bias")  # [3, hidden] and [3]: answer begins, answer ends, sentence answers
+_SCALE = ".scale"
+
+
+def write_trained(tensors: Tensors, path: Path, metadata: Mapping[str, str]) -> None:
+    """Keep `tensors` in `path`: matrices as int8, largest value of each row 127; the rest and the head in float32."""
+    kept: dict[str, NDArray[np.generic]] = {}
+    for name, values in tensors.items():
+        if values.ndim == 2 and name not in HEAD:
+            scale = np.abs(values).max(axis=1) / 127
+            scale[scale == 0] = 1.0
+            kept[name] = np.round(values / scale[:, None]).astype(np.int8)
+            kept[name + _SCALE] = scale.astype(np.float32)
+        else:
+            kept[name] = np.ascontiguousarray(values, dtype=np.float32)
+    save_file(kept, path, metadata=dict(metadata))
+
+
+def read_trained(path: Path | None = None) -> dict[str, NDArray[np.float32]]:
+    """float32 tensors under the names of transformers' BertModel, and the head; of the package, or of `path`."""
+    if path is None:
+        with as_file(files("rag.models").joinpath(READER_WEIGHTS_FILE)) as own:
+            return read_trained(own)
+    kept = load_file(path)
+    return {
+        name: np.asarray(values * kept[name + _SCALE][:, None] if name + _SCALE in kept else values, dtype=np.float32)
+        for name, values in kept.items()
+        if not name.endswith(_SCALE)
+    }
+
+
+def put_in_place(graph: Path, base: Tensors, trained: Tensors, target: Path) -> None:
+    """Write `graph` with the numbers of `trained` where it has those of `base`; both by BertModel's names.
+
+    Exporters rename, transpose and join tensors, so places are found by their values. Raises ValueError where one is
+    not.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    before = _as_exported(base)
+    places = {_key(values): (name, values) for name, values in before.items()}
+    wanted = _as_exported({**base, **{name: values for name, values in trained.items() if name not in HEAD}})
+    model = onnx.load(graph)
+    found = set()
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        name, old = places.get(_key(values), ("", values))
+        if name and np.array_equal(old, values):
+            found.add(name)
+            if not np.array_equal(wanted[name], values):
+                tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(wanted[name]), tensor.name))
+    changed = {name for name, values in wanted.items() if not np.array_equal(values, before[name])}
+    if lost := changed - found:
+        raise ValueError(f"no place in the exported graph for {sorted(lost)[0]} and {len(lost) - 1} more")
+    onnx.save(model, target)
+
+
+def _as_exported(tensors: Tensors) -> dict[str, NDArray[np.float32]]:
+    """The encoder's tensors as the fused graph holds them: [inputs, outputs]; query, key and value joined."""
+    exported: dict[str, NDArray[np.float32]] = {}
+    for name, values in tensors.items():
+        if not name.startswith("encoder.layer"):
+            continue
+        if ".self.query." in name:
+            parts = [tensors[name.replace("query", part)].T for part in ("query", "key", "value")]
+            exported[name] = np.concatenate(parts, axis=-1)
+        elif ".self." not in name:
+            exported[name] = values.T
+    return exported
+
+
+def _key(values: NDArray[np.generic]) -> tuple[tuple[int, ...], bytes]:
+    """Tells tensors apart without comparing all their values."""
+    return values.shape, np.ascontiguousarray(values.ravel()[:16]).tobytes()

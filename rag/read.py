@@ -1,0 +1,34 @@
+"""Retrieved passages -> what the reader makes of their sentences; passages are read side by side, one on each core."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from rag.cache import TextCache
+from rag.types import Hit, Reader, SentenceReading, Store
+
+Readings = dict[str, tuple[SentenceReading, ...]]
+"""Passage id -> one reading for each of its sentences, in the order in which the store gives them."""
+
+STEPS = (2, 6)
+"""Passages read at first, and where the answer is still unsure."""
+
+SURE = 0.75
+"""Confidence from which no further passage is read."""
+
+
+def read_passages(
+    question: str, hits: Sequence[Hit], reader: Reader, store: Store, texts: TextCache, pool: ThreadPoolExecutor
+) -> Readings:
+    """Each passage with its context line, read with the question."""
+
+    def read(hit: Hit, spans: list[tuple[int, int]]) -> tuple[SentenceReading, ...]:
+        passage = hit.passage
+        text = texts.document(passage.document_id).text[passage.start : passage.end]
+        return reader.read(question, texts.context(passage), text, spans)
+
+    groups = store.sentences([hit.passage.id for hit in hits])
+    spans = [
+        [(one.start - hit.passage.start, one.end - hit.passage.start) for one in sentences]
+        for hit, (sentences, _) in zip(hits, groups, strict=True)
+    ]
+    return {hit.passage.id: found for hit, found in zip(hits, pool.map(read, hits, spans), strict=True)}

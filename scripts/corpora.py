@@ -1,0 +1,104 @@
+"""The public development data as paragraphs, questions and stores, and who may see what of it.
+
+Parts of a set are told apart by place alone, so that every script cuts them alike:
+
+    XQuAD   articles 1, 3, 5, ...      test: measured, read by nothing else
+            articles 0, 8, 16, ...     fit: kept from the reader, for the weights that join its scores with others
+            the other even articles    train
+    DRCD    every tenth paragraph (9)  validation: kept from everything that is trained or fitted
+            the one before it (8)      fit
+            the others                 train
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.assistant import fingerprint_of
+from rag.documents import text_document
+from rag.ingest import index_document
+from rag.store import LocalStore, open_store
+from rag.types import Document, Embedder
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT / ".." / "shared" / "data"
+LANGUAGES = ("zh", "en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    id: str
+    text: str
+    answer: str
+    start: int  # offset of the answer in the paragraph
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    name: str  # as a document's path
+    title: str
+    text: str
+    part: str  # "train", "fit", "validation" or "test"
+    questions: tuple[Question, ...]
+
+
+def xquad(data: Path, language: str) -> list[Paragraph]:
+    """The 240 paragraphs of one language, in the order they have in every language."""
+
+    def part(article: int, paragraph: int) -> str:
+        return "test" if article % 2 else "fit" if article % 8 == 0 else "train"
+
+    return list(_paragraphs(data / "xquad" / f"xquad.{language}.json", "xquad", part, 0))
+
+
+def drcd(data: Path) -> list[Paragraph]:
+    """The 2,000 paragraphs of the development and the test set, traditional Chinese."""
+
+    def part(article: int, paragraph: int) -> str:
+        return {9: "validation", 8: "fit"}.get(paragraph % 10, "train")
+
+    found: list[Paragraph] = []
+    for name in ("dev", "test"):
+        found += _paragraphs(data / "drcd" / f"DRCD_{name}.json", "drcd", part, len(found))
+    return found
+
+
+def _paragraphs(path: Path, prefix: str, part, first: int) -> Iterator[Paragraph]:
+    number = first
+    for place, article in enumerate(json.loads(path.read_text("utf-8"))["data"]):
+        for paragraph in article["paragraphs"]:
+            asked = tuple(
+                Question(str(qa["id"]), qa["question"], qa["answers"][0]["text"], qa["answers"][0]["answer_start"])
+                for qa in paragraph["qas"]
+            )
+            title = article.get("title", "").replace("_", " ")
+            yield Paragraph(f"{prefix}-{number:04d}.txt", title, paragraph["context"], part(place, number), asked)
+            number += 1
+
+
+def news(data: Path) -> Iterator[tuple[str, str]]:
+    """(date as printed, text) of each of the 23,152 articles."""
+    for path in sorted((data / "news").glob("news_*.txt")):
+        for line in path.read_text("utf-8").splitlines():
+            date, mark, text = line.partition("，正文：")
+            if mark:
+                yield date.strip(), text.strip()
+
+
+def as_document(paragraph: Paragraph, titled: bool = True) -> Document:
+    return text_document(paragraph.text, paragraph.name, paragraph.title if titled else "")
+
+
+def built(documents: Sequence[Document], embedder: Embedder, folder: Path) -> LocalStore:
+    """A store of `documents` in `folder`; what it holds already is not embedded again."""
+    store = open_store(folder, fingerprint_of(embedder), write=True)
+    known = store.sources()
+    for done, document in enumerate(documents, 1):
+        if known.get(document.path) != document.sha256:
+            store.add(document.path, [index_document(document, embedder)])
+        if done % 100 == 0:
+            print(f"  {folder.name}: {done} of {len(documents)} documents", file=sys.stderr)
+    store.refresh()
+    return store
