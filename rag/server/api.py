@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.server.body import Body
-from rag.server.describe import bearer, problems
+from rag.server.describe import MODE, bearer, problems
 from rag.server.links import base_url, source_url
 from rag.server.metrics import CONTENT_TYPE
 from rag.server.service import Facts, Serviced
-from rag.types import Answer, Citation, Hit, Turn
+from rag.types import Answer, Citation, Hit, Mode, Turn
 
 router = APIRouter(dependencies=[Depends(bearer)])
 probes = APIRouter(tags=["Operation"])
@@ -36,6 +36,7 @@ class AskBody(Body):
 
     question: str = Field(min_length=1, pattern=r"\S")
     history: list[TurnBody] = Field(default=[], description="The messages before it, oldest first.")
+    mode: Mode | None = Field(None, description=MODE)
 
 
 class SearchBody(Body):
@@ -63,7 +64,7 @@ class Found:
 async def ask(body: AskBody, service: Serviced, facts: Facts) -> Response:
     """Answer with sentences of the documents; the same JSON as `rag ask --json` prints."""
     history = [Turn(turn.role, turn.text) for turn in body.history]
-    answer = await service.read(lambda: service.ask(body.question, history, facts))
+    answer = await service.read(lambda: service.ask(body.question, history, body.mode, facts))
     return Response(answer.to_json(), media_type="application/json")
 
 

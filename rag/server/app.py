@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.errors import RagError, StoreError
-from rag.server import api, documents, pages, problems, v1
+from rag.server import api, documents, pages, problems, suggestions, v1
 from rag.server.describe import describe
 from rag.server.guard import Guard
 from rag.server.keys import KeyFile
@@ -26,16 +26,17 @@ from rag.server.settings import ServerSettings
 from rag.server.uploads import Uploads
 from rag.server.worker import Worker
 from rag.store import open_store
-from rag.types import Embedder
+from rag.types import Embedder, Reader
+from rag.weights import own_weights
 
 _DESCRIPTION = (
     "Ask your own documents; get the exact sentences, and see where they stand. Offsets count code points throughout."
 )
 
 
-def make_app(settings: ServerSettings, embedder: Embedder) -> ASGIApp:
-    """The server over the store that `settings` name, which is made where there is none. Raises StoreError,
-    KeyFileError."""
+def make_app(settings: ServerSettings, embedder: Embedder, reader: Reader | None) -> ASGIApp:
+    """The server over the store that `settings` name, which is made where there is none. Without a reader it answers in
+    the fast mode alone. Raises StoreError, CalibrationError, KeyFileError."""
     try:  # makes the store where there is none, and its indexes anew where a killed ingest left them behind
         open_store(settings.store, fingerprint_of(embedder), write=True).close()
     except StoreError:  # another process is writing it, or nobody can: it is read as it is
@@ -46,7 +47,7 @@ def make_app(settings: ServerSettings, embedder: Embedder) -> ASGIApp:
         settings=settings,
         embedder=embedder,
         store=store,
-        assistant=LocalAssistant(store, embedder, settings),
+        assistant=LocalAssistant(store, embedder, settings, own_weights(settings.store), reader),
         uploads=Uploads(settings, embedder),
         reading=Worker("reading", settings.max_questions),
         writing=Worker("writing", settings.max_ingests),
@@ -76,10 +77,11 @@ def make_app(settings: ServerSettings, embedder: Embedder) -> ASGIApp:
         },
     )
     app.state.service = service
+    app.state.suggestions = suggestions.Suggestions()
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
-    for router in (v1.router, api.router, documents.router, pages.router, api.probes):
+    for router in (v1.router, api.router, suggestions.router, documents.router, pages.router, api.probes):
         app.include_router(router)
-    app.mount("/page", pages.PageFiles(directory=pages.FOLDER))
+    app.mount("/page", pages.FILES)
 
     layered: ASGIApp = BodyLimit(app, settings)
     layered = Guard(layered, settings, service.keys)

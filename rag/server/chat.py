@@ -11,8 +11,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.server.body import Body
+from rag.server.describe import MODE
 from rag.server.refusals import ModelUnknownError, UnprocessableError, UnsupportedError
-from rag.types import Turn
+from rag.types import Mode, Turn
 
 MODEL = "rag"
 
@@ -62,6 +63,7 @@ class ChatRequest(Body):
         description="Beyond OpenAI: whether `content` ends with a Markdown list of the sources. Where it is left out, "
         "as the server is set (`RAG_SOURCES`, true).",
     )
+    mode: Mode | None = Field(None, description=f"Beyond OpenAI. {MODE}")
     n: int | None = None
     logprobs: bool | None = None
     modalities: list[str] | None = None

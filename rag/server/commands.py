@@ -26,7 +26,7 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="[RAG_PORT, default 8000]")] = None,
 ) -> None:
     """Answer over HTTP: OpenAI's chat API, an API of our own and pages. Beyond this machine only with API keys."""
-    from rag.models import load_embedder
+    from rag.models import load_embedder, load_reader
     from rag.progress import shown
     from rag.server.app import make_app
     from rag.server.keys import KeyFile
@@ -39,10 +39,10 @@ def serve(
         raise KeyNeededError(host=settings.host)
     bound = bind(settings)
     with shown() as progress:
-        embedder = load_embedder(settings, progress)
+        embedder, reader = load_embedder(settings, progress), load_reader(settings, progress)
     build_dictionary(settings.cache)
     use_dictionary(settings.cache)
-    app = make_app(settings, embedder)
+    app = make_app(settings, embedder, reader)
     name, number, *_ = bound.getsockname()
     print(f"http://{f'[{name}]' if ':' in name else name}:{number}", flush=True)
     run(app, bound, settings)

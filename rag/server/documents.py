@@ -139,7 +139,7 @@ async def add_documents(request: Request, service: Serviced) -> Response:
             told = json.dumps({"file": name, "done": done, "total": total}, ensure_ascii=False)
             loop.call_soon_threadsafe(events.put_nowait, f"event: progress\ndata: {told}\n\n")
 
-    task = asyncio.create_task(_ingest(service, staged, progress))
+    task = asyncio.create_task(_ingest(service, staged, progress, problems.language(request.scope)))
     if "text/event-stream" not in request.headers.get("accept", ""):
         outcome = await asyncio.shield(task)  # a client that goes away does not undo what was begun
         return Response(json.dumps(asdict(outcome), ensure_ascii=False), media_type="application/json")
@@ -147,8 +147,8 @@ async def add_documents(request: Request, service: Serviced) -> Response:
     return event_stream(_events(request, task, events))
 
 
-async def _ingest(service: Service, staged: Path, progress: Progress) -> IngestOutcome:
-    outcome = await service.writing.run(lambda: service.uploads.take_in(staged, progress))
+async def _ingest(service: Service, staged: Path, progress: Progress, language: str) -> IngestOutcome:
+    outcome = await service.writing.run(lambda: service.uploads.take_in(staged, progress, language))
     for name in ("added", "updated", "unchanged", "failed"):
         if count := len(getattr(outcome, name)):
             service.metrics.files(name, count)

@@ -55,6 +55,8 @@ class Guard:
         if not self._keyed:
             self._check_host(headers)
             return
+        if _is_page(scope):
+            return
         if not secret:
             raise refusals.KeyMissingError()
         key = self._keys.find(secret)
@@ -96,6 +98,11 @@ def _credentials(headers: Headers) -> tuple[str, bool]:
         except (binascii.Error, UnicodeDecodeError):
             return "", False
     return "", False
+
+
+def _is_page(scope: Scope) -> bool:
+    """The files of the chat page, the same for everyone: with them a browser can ask its user for the key."""
+    return scope["method"] in ("GET", "HEAD") and (scope["path"] == "/" or scope["path"].startswith("/page/"))
 
 
 def _writes(scope: Scope) -> bool:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -13,12 +13,11 @@ from rag.server.describe import problems as told
 from rag.server.documents import found_document
 from rag.server.links import MARK
 from rag.server.observe import PAGE
-from rag.server.refusals import NotFoundError
 from rag.server.service import Serviced
 from rag.text import has_han
 
 FOLDER = Path(__file__).with_name("page")
-"""Files of the pages, served as they are under /page; its index.html, where there is one, is the page at /."""
+"""Files of the pages, served as they are under /page; its index.html is the page at /."""
 
 router = APIRouter()
 _ENVIRONMENT = Environment(loader=PackageLoader("rag.server"), autoescape=True)
@@ -27,11 +26,16 @@ _OFFSET = Query(ge=0, le=2**53)
 
 
 class PageFiles(StaticFiles):
+    """With an ETag, by which a browser learns that what it kept is still right."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         response.headers["Content-Security-Policy"] = PAGE
         response.headers["Cache-Control"] = "no-cache"  # kept, and asked about each time
         return response
+
+
+FILES = PageFiles(directory=FOLDER)
 
 
 @router.get("/source/{document_id}", responses=told(404, 422), response_class=HTMLResponse, tags=["Documents"])
@@ -58,8 +62,6 @@ async def source(
     return HTMLResponse(page, headers=_HEADERS)
 
 
-@router.get("/", include_in_schema=False)
-async def index() -> FileResponse:
-    if not (FOLDER / "index.html").exists():
-        raise NotFoundError(what="/")
-    return FileResponse(FOLDER / "index.html", headers=_HEADERS)
+@router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+async def index(request: Request) -> Response:
+    return await FILES.get_response("index.html", request.scope)

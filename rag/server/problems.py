@@ -94,7 +94,7 @@ def response(scope: Scope, error: RagError) -> JSONResponse:
         status = 400  # as OpenAI does
     headers = {"Retry-After": str(wait)} if wait else {}
     if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="rag"' if is_openai(scope) else 'Basic realm="rag", charset="UTF-8"'
+        headers["WWW-Authenticate"] = 'Basic realm="rag", charset="UTF-8"' if _opens(scope) else 'Bearer realm="rag"'
     param = error.facts.get("param")
     return _shaped(scope, status, code, error.message(language(scope)), headers, str(param) if param else None)
 
@@ -122,8 +122,16 @@ def is_openai(scope: Scope) -> bool:
 
 def language(scope: Scope) -> str:
     """ "zh" or "en", as the client asks for."""
-    accepted = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
-    return "zh" if accepted.lower().startswith(b"zh") else "en"
+    return "zh" if _header(scope, b"accept-language").lower().startswith(b"zh") else "en"
+
+
+def _opens(scope: Scope) -> bool:
+    """Whether a browser opens this as a page. It then asks its user for a password; the chat page asks for itself."""
+    return b"text/html" in _header(scope, b"accept")
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((value for other, value in scope["headers"] if other == name), b"")
 
 
 async def on_rag_error(request: Request, error: Exception) -> JSONResponse:

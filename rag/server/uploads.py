@@ -84,10 +84,11 @@ class Uploads:
                 os.fsync(target.fileno())
         return folder
 
-    def take_in(self, staged: Path, progress: Progress) -> IngestOutcome:
+    def take_in(self, staged: Path, progress: Progress, language: str) -> IngestOutcome:
         """Move staged files into the folder, in place of those of the same names, and ingest them.
 
-        A file that cannot be read is reported and leaves what was there as it was. Raises StoreError.
+        A file that cannot be read is reported, in `language` ("zh" or "en"), and leaves what was there as it was.
+        Raises StoreError.
         """
         outcome = IngestOutcome()
         limit = self._settings.max_file_mb
@@ -100,12 +101,12 @@ class Uploads:
                     try:
                         read_documents(file, name, limit)
                     except DocumentError as error:
-                        outcome.failed[name] = type(error)(**error.facts | {"path": name}).message("en")
+                        outcome.failed[name] = type(error)(**error.facts | {"path": name}).message(language)
                         continue
                     file.replace(target)
                     files.append(target)
                 report = ingest(files, store, self._embedder, base=self._base, limit_mb=limit, progress=progress)
-                outcome.failed |= {name: error.message("en") for name, error in report.failed}
+                outcome.failed |= {name: error.message(language) for name, error in report.failed}
                 held = {cited_path(file, self._base) for file in files}
                 outcome.documents = [document for document in store.documents() if document.path in held]
         finally:

@@ -40,7 +40,7 @@ async def complete(body: ChatRequest, request: Request, service: Serviced, facts
     sources = service.settings.sources if body.sources is None else body.sources
 
     def job() -> Reply:
-        answer = service.ask(question, history, facts)
+        answer = service.ask(question, history, body.mode, facts)
         *asked, told = service.embedder.count_tokens([*(turn.text for turn in history), question, answer.text])
         return reply(answer, base, sources, (sum(asked), told))
 

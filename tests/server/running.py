@@ -20,7 +20,7 @@ from rag.server.listen import bind, make_server
 from rag.server.settings import ServerSettings
 from rag.settings import Settings
 from rag.store import open_store
-from rag.types import Embedder
+from rag.types import Embedder, Reader
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ def put_in(settings: Settings, embedder: Embedder, *paths: Path) -> None:
 
 
 @contextmanager
-def serving(settings: ServerSettings, embedder: Embedder) -> Iterator[Running]:
+def serving(settings: ServerSettings, embedder: Embedder, reader: Reader | None = None) -> Iterator[Running]:
     """The application in a thread of this process, until the block ends; then it must have stopped by itself."""
     settings = settings.model_copy(update={"port": 0})
-    app = make_app(settings, embedder)
+    app = make_app(settings, embedder, reader)
     bound = bind(settings)
     server = make_server(app, settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})

@@ -64,6 +64,16 @@ def test_the_page_of_a_document_interprets_nothing_of_it(http) -> None:
     assert http.get("/page/source.css").headers["content-type"].startswith("text/css")
 
 
+@pytest.mark.parametrize("path", ["/", "/page/main.js", "/page/page.css"])
+def test_what_a_browser_kept_of_the_page_is_not_sent_again(http, path: str) -> None:
+    first = http.get(path)
+    assert first.headers["cache-control"] == "no-cache"
+    assert "script-src 'self';" in first.headers["content-security-policy"]
+    again = http.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert http.head(path).headers["content-length"] == str(len(first.content))
+
+
 @pytest.mark.parametrize("span", [{}, {"start": 5}, {"start": 9, "end": 5}, {"start": 0, "end": 10**9}, {"end": 3}])
 def test_a_page_without_a_span_that_stands_there_has_no_mark(http, span: dict[str, int]) -> None:
     document = http.get("/documents").json()["documents"][0]
@@ -74,13 +84,21 @@ def test_a_page_without_a_span_that_stands_there_has_no_mark(http, span: dict[st
 
 
 def test_what_does_not_exist_is_told_as_a_problem(http) -> None:
-    for path in ("/nothing", "/source/0123", "/documents/0123", "/page/../app.py", "/page/%2e%2e/app.py", "/"):
+    for path in ("/nothing", "/source/0123", "/documents/0123", "/page/../app.py", "/page/%2e%2e/app.py"):
         answer = http.get(path)
         assert answer.status_code == 404, path
         assert answer.headers["content-type"] == "application/problem+json"
         problem = answer.json()
         assert problem["status"] == 404
         assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+def test_suggestions_are_answered_by_the_sentence_they_were_made_from(http) -> None:
+    questions = http.get("/suggestions").json()["questions"]
+    assert questions == ["智新科技去年销量达到多少万套？"]
+    for question in questions:
+        assert http.post("/ask", json={"question": question}).json()["status"] == "answered"
+    assert http.get("/suggestions").json()["questions"] == questions
 
 
 def test_problems_come_in_the_language_that_is_asked_for(http) -> None:

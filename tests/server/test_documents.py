@@ -118,6 +118,8 @@ def test_a_file_that_cannot_be_read_changes_nothing(running: Running, http) -> N
     assert outcome["added"] == ["vectorstore-files/gut.txt"]
     assert "not a text file" in outcome["failed"]["vectorstore-files/a.txt"]
     assert "no text" in outcome["failed"]["vectorstore-files/leer.txt"]
+    chinese = upload(http, ("leer.txt", b" \n"), headers={"Accept-Language": "zh-CN"}).json()
+    assert chinese["failed"] == {"vectorstore-files/leer.txt": "vectorstore-files/leer.txt：文件里没有文字，已跳过。"}
     assert (running.settings.uploads / "a.txt").read_bytes() == NEW
     assert list((running.settings.uploads / ".incoming").iterdir()) == []
     assert faults(running) == []

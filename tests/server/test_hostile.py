@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rag.server.keys import KeyFile
+from rag.server.pages import FOLDER
 from rag.store import open_store
 from tests.conftest import FakeEmbedder
 from tests.server.conftest import EVIL, SALES, make_settings
@@ -81,8 +82,10 @@ ROUTES = [
     ("GET", "/source/0123456789abcdef"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
-    ("GET", "/"),
-    ("GET", "/page/source.css"),
+    ("GET", "/suggestions"),
+    ("POST", "/"),
+    ("POST", "/page/source.css"),
+    ("GET", "/page"),
 ]
 
 
@@ -98,6 +101,29 @@ def test_without_a_key_that_holds_nothing_is_served(server: Keyed, method: str, 
     assert SALES not in answer.text
     if path.startswith("/v1/"):
         assert answer.json()["error"]["code"] == ("invalid_api_key" if given else "api_key_missing")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/page/main.js", "/page/../documents", "/page/%2e%2e/documents", "/page//documents"]
+)
+def test_without_a_key_the_page_is_files_and_nothing_else(server: Keyed, path: str) -> None:
+    answer = server.running.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if path in ("/", "/page/main.js"):
+        name = path.removeprefix("/page/").strip("/") or "index.html"
+        assert body == (FOLDER / name).read_bytes()
+        assert b"script-src 'self'" in head
+    else:
+        assert head.split()[1] in (b"401", b"404")
+        assert b"passages" not in body
+
+
+def test_a_browser_asks_for_a_password_only_where_it_opens_a_page(server: Keyed) -> None:
+    with server.running.client() as http:
+        opened = http.get("/source/x", headers={"Accept": "text/html,*/*;q=0.8"})
+        asked = http.get("/documents", headers={"Accept": "*/*"})
+    assert opened.headers["WWW-Authenticate"].startswith("Basic ")
+    assert asked.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
 @pytest.mark.parametrize(
@@ -466,7 +492,7 @@ def test_a_host_that_is_no_host_does_not_get_into_links(server: Keyed, host: str
     "data",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 100,
-        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /documents HTTP/9.9\r\n\r\n",
         b"GET\r\n\r\n",
         b"G\xffT / HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",

@@ -50,6 +50,7 @@ OPERATIONS = [
     ("GET", "/v1/models/{model}"),
     ("POST", "/ask"),
     ("POST", "/search"),
+    ("GET", "/suggestions"),
     ("GET", "/documents"),
     ("POST", "/documents"),
     ("GET", "/documents/{document_id}"),

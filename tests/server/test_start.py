@@ -39,20 +39,20 @@ def behind(tmp_path: Path, fake_embedder: Embedder) -> ServerSettings:
 
 def test_a_start_brings_the_index_up_to_the_documents(behind: ServerSettings, fake_embedder: Embedder) -> None:
     assert faults(behind.store)
-    make_app(behind, fake_embedder)
+    make_app(behind, fake_embedder, None)
     assert faults(behind.store) == []
 
 
 def test_a_store_that_another_process_writes_is_read_as_it_is(behind: ServerSettings, fake_embedder: Embedder) -> None:
     with open_store(behind.store, fingerprint_of(fake_embedder), write=True) as store:
         add(store, fake_embedder, "c.txt")
-        make_app(behind, fake_embedder)
+        make_app(behind, fake_embedder, None)
 
 
 def test_a_store_of_another_embedder_is_refused(behind: ServerSettings, fake_embedder: Embedder) -> None:
     open_store(behind.store, Fingerprint("another", 64, "1"), write=True, rebuild=True).close()
     with pytest.raises(StoreMismatchError):
-        make_app(behind, fake_embedder)
+        make_app(behind, fake_embedder, None)
 
 
 def test_an_answers_second_packet_does_not_wait_for_the_client() -> None:

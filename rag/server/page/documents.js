@@ -1,0 +1,148 @@
+// The documents: find, open, add, remove.
+
+import { ApiError, listDocuments, removeDocument, upload } from "/page/api.js";
+import { tell } from "/page/chat.js";
+import { $, el, tongue } from "/page/dom.js";
+import { openPane } from "/page/pane.js";
+import { forgetDocuments } from "/page/preview.js";
+import { openSource } from "/page/source.js";
+import { say, sayAs, words } from "/page/words.js";
+
+const SHOWN = 200; // of a long list; the search finds the others
+
+const uploads = el("ul", { className: "uploads" });
+let onChanged = () => {};
+
+export function whenChanged(listener) {
+  onChanged = listener;
+}
+
+let list = null; // of the open pane
+let all = [];
+
+export async function openDocuments(from) {
+  const find = el("input", { type: "search", id: "find", oninput: () => fill(find.value) });
+  sayAs(find, "placeholder", "search");
+  sayAs(find, "aria-label", "search");
+  const files = el("input", { type: "file", multiple: true, id: "files", className: "hidden" });
+  files.onchange = () => (add([...files.files]), (files.value = ""));
+  const label = say(el("label", { className: "button", htmlFor: "files" }), "add");
+  const count = el("p", { className: "count", role: "status" });
+  list = { find, count, items: el("ul", { className: "documents" }) };
+  const adding = el("p", { className: "adding" }, files, label, " ", say(el("span"), "orDrop"));
+  const button = $("documents");
+  button.setAttribute("aria-expanded", "true");
+  const closed = () => {
+    list = null;
+    button.setAttribute("aria-expanded", "false");
+  };
+  openPane("documents", from, closed, say(el("h2"), "documents"), adding, uploads, find, count, list.items);
+  await refresh();
+}
+
+async function refresh() {
+  try {
+    all = await listDocuments();
+    onChanged(all.length);
+    fill(list?.find.value ?? "");
+  } catch (error) {
+    if (list) list.count.textContent = error.message;
+  }
+}
+
+function fill(wanted) {
+  if (!list) return;
+  const parts = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = all.filter((one) => {
+    const text = `${one.title} ${one.path} ${one.date ?? ""}`.toLowerCase();
+    return parts.every((part) => text.includes(part));
+  });
+  list.items.replaceChildren(...found.slice(0, SHOWN).map(row));
+  if (!found.length) say(list.count, "nothing");
+  else if (found.length < all.length) say(list.count, "counted", found.length, all.length);
+  else say(list.count, "count", all.length);
+}
+
+function row(one) {
+  const title = one.title || one.path;
+  const open = el("button", { type: "button", className: "title", lang: tongue(title) }, title);
+  open.onclick = () => openSource({ document_id: one.id, start: 0, end: 0, locator: "" }, [], $("documents"));
+  const away = say(el("button", { type: "button", className: "remove" }), "remove");
+  sayAs(away, "aria-label", "removeOne", title);
+  away.onclick = () => removeOne(one, away);
+  const size = say(el("span"), "size", one.characters.toLocaleString());
+  const date = one.date ? [el("time", { dateTime: one.date }, one.date), " · "] : [];
+  const facts = el("p", { className: "facts" }, ...date, size, el("span", { className: "path" }, one.path));
+  return el("li", {}, el("div", {}, open, facts), away);
+}
+
+async function removeOne(one, button) {
+  if (!(await confirmed("sureToRemove", one.title || one.path))) return button.focus();
+  try {
+    await removeDocument(one.id).catch(async (error) => {
+      if (error.status !== 409 || !(await confirmed("sureToRemoveAll", one.path))) throw error;
+      await removeDocument(one.id, true);
+    });
+    tell("removed");
+  } catch (error) {
+    if (error.status !== 409) note(error.message, "trouble");
+  }
+  forgetDocuments();
+  await refresh();
+  list?.find.focus();
+}
+
+function confirmed(key, name) {
+  const dialog = $("dialog");
+  $("dialog-text").textContent = words(key, name);
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.onclose = () => resolve(dialog.returnValue === "yes");
+  });
+}
+
+// --- adding ------------------------------------------------------------------------------------------------------
+
+function note(text, kind) {
+  const line = el("li", { className: kind }, text);
+  uploads.append(line);
+  while (uploads.children.length > 20) uploads.firstChild.remove();
+  return line;
+}
+
+export async function add(files) {
+  for (const file of files) await addOne(file); // one after the other: the server writes one at a time
+  forgetDocuments();
+  await refresh();
+}
+
+async function addOne(file) {
+  const bar = el("progress", {});
+  const told = say(el("span"), "sending", file.name);
+  const line = el("li", { className: "under-way" }, told, bar);
+  sayAs(bar, "aria-label", "sending", file.name);
+  uploads.append(line);
+  const becameOf = (key, kind, given) => {
+    line.className = kind;
+    line.replaceChildren(say(el("span"), key, given));
+    $("status").textContent = line.textContent;
+  };
+  try {
+    await upload(file, (name, data) => {
+      if (name === "progress") {
+        [bar.max, bar.value] = [data.total, data.done];
+        say(told, "taking", file.name, data.done, data.total);
+        return;
+      }
+      for (const key of ["added", "updated", "unchanged"]) if (data[key].length) becameOf(key, key, file.name);
+      for (const [path, reason] of Object.entries(data.failed)) {
+        becameOf("failed", "trouble", reason.replace(path, () => file.name));
+      }
+    });
+    if (line.className === "under-way") throw new ApiError(0, words("unreachable"));
+  } catch (error) {
+    const told = error.message.includes(file.name) ? error.message : `${file.name}: ${error.message}`;
+    becameOf("failed", "trouble", told);
+  }
+}

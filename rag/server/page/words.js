@@ -1,0 +1,138 @@
+// What the page says, in both languages. `say` keeps a node's words in the language that is chosen.
+
+const WORDS = {
+  name: ["文档问答", "Ask your documents"],
+  tools: ["工具", "Tools"],
+  skip: ["跳到提问", "Skip to the question"],
+  anew: ["新对话", "New chat"],
+  documents: ["文档", "Documents"],
+  otherLanguage: ["EN", "中文"],
+  switchLanguage: ["EN: Switch to English", "中文：切换到中文"],
+  theme_auto: ["随系统", "Auto"],
+  theme_light: ["浅色", "Light"],
+  theme_dark: ["深色", "Dark"],
+  themeIs: ["{0}（切换配色）", "{0} (change colours)"],
+  welcome: ["问文档，得原句", "Ask, and get the exact sentences"],
+  promise: ["每句回答都出自文档原文，并标明出处；没有答案时会直说。", "Every sentence is quoted from a document, with its source. Where there is no answer, you are told so."],
+  held: ["每句回答都出自 {0} 篇文档的原文，并标明出处；没有答案时会直说。", "Every sentence is quoted from your {0} documents, with its source. Where there is no answer, you are told so."],
+  empty: ["库中还没有文档：把文件拖到这里，或点“文档”添加。", "There are no documents yet: drop files here, or add them under Documents."],
+  suggestions: ["可以这样问", "Questions to begin with"],
+  thread: ["对话", "Conversation"],
+  question: ["就文档提问", "Ask about the documents"],
+  send: ["提问", "Ask"],
+  you: ["你问：", "You asked: "],
+  reading: ["正在查阅…", "Reading …"],
+  understood: ["理解为：{0}", "Understood as: {0}"],
+  sure: ["把握很大", "Very likely right"],
+  fairly: ["把握较大", "Likely right"],
+  unsure: ["把握不大，请核对出处", "Uncertain: check the source"],
+  confidence: ["置信度 {0}", "Confidence {0}"],
+  copy: ["连同出处复制", "Copy with sources"],
+  copied: ["已复制，附出处", "Copied, with its sources"],
+  notCopied: ["无法复制：浏览器不允许", "Not copied: the browser does not allow it"],
+  cited: ["出处 {0}：{1}", "Source {0}: {1}"],
+  source: ["出处", "Source"],
+  openSource: ["打开原文", "Open the source"],
+  ownPage: ["在新页打开", "Open in a page of its own"],
+  close: ["关闭", "Close"],
+  noAnswer: ["文档中没有找到答案", "No answer found in the documents"],
+  no_passage: ["没有与问题有关的内容。", "Nothing in them has to do with the question."],
+  no_answer: ["有相关内容，但都没有回答这个问题。", "Related passages exist, but none of them answers this."],
+  other_period: ["文档说的是别的年份或时期。", "The documents speak of another year or period."],
+  other_entity: ["文档没有提到所问的地方、机构或编号。", "The documents do not name the place, body or number asked about."],
+  not_covered: ["文档没有谈到所问的事。", "The documents do not cover what is asked."],
+  too_unsure: ["找到的内容不足以确定。", "What was found is not certain enough."],
+  nearest: ["最接近的段落（不是答案）", "Nearest passages (not an answer)"],
+  gone: ["这篇文档已不在库中。", "This document is no longer there."],
+  retry: ["重试", "Try again"],
+  unreachable: ["连不上服务器，请确认它在运行。", "The server cannot be reached; is it running?"],
+  search: ["查找文档", "Find a document"],
+  add: ["添加文件", "Add files"],
+  dropHere: ["松开即添加到文档库", "Drop to add to the documents"],
+  orDrop: ["或把文件拖到页面上", "or drop them anywhere on the page"],
+  nothing: ["没有这样的文档。", "No such document."],
+  count: ["{0} 篇", "{0} documents"],
+  counted: ["{0} / {1} 篇", "{0} of {1} documents"],
+  size: ["{0} 字", "{0} characters"],
+  keyNeeded: ["这里需要 API 密钥", "An API key is needed here"],
+  keyLabel: ["密钥（保留到关闭此标签页）", "Key (kept until this tab is closed)"],
+  goOn: ["继续", "Continue"],
+  remove: ["移除", "Remove"],
+  removeOne: ["移除《{0}》", "Remove “{0}”"],
+  cancel: ["取消", "Cancel"],
+  sureToRemove: ["从文档库移除《{0}》？", "Remove “{0}” from the documents?"],
+  sureToRemoveAll: ["{0} 还含有其他文档，会一并移除。仍要移除？", "{0} holds other documents too; all of them will be removed. Remove them?"],
+  removed: ["已移除", "Removed"],
+  sending: ["正在上传 {0}", "Sending {0}"],
+  taking: ["正在读入 {0}：{1} / {2}", "Reading {0}: {1} of {2}"],
+  added: ["已添加 {0}", "Added {0}"],
+  updated: ["已更新 {0}", "Updated {0}"],
+  unchanged: ["{0} 没有变化", "{0} has not changed"],
+  failed: ["未能添加：{0}", "Not added: {0}"],
+};
+
+const kept = (name) => {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null; // storage is forbidden: the choice lasts as long as the page
+  }
+};
+export const keep = (name, value) => {
+  try {
+    localStorage.setItem(name, value);
+  } catch {}
+};
+export { kept };
+
+let chinese = (kept("language") ?? navigator.language).startsWith("zh");
+const said = new WeakMap(); // node -> Map of an attribute, "" for the text, to [key, arguments]
+const speaking = new Set(); // WeakRefs of those nodes
+
+export const language = () => (chinese ? "zh" : "en");
+
+export function words(key, ...given) {
+  return WORDS[key][chinese ? 0 : 1].replace(/\{(\d)\}/g, (_, n) => {
+    return typeof given[n] === "function" ? given[n]() : given[n];
+  });
+}
+
+function put(node, attribute, [key, given]) {
+  if (attribute) node.setAttribute(attribute, words(key, ...given));
+  else node.textContent = words(key, ...given);
+}
+
+export function say(node, key, ...given) {
+  return sayAs(node, "", key, ...given);
+}
+
+export function sayAs(node, attribute, key, ...given) {
+  if (!said.has(node)) {
+    said.set(node, new Map());
+    speaking.add(new WeakRef(node));
+  }
+  said.get(node).set(attribute, [key, given]);
+  put(node, attribute, [key, given]);
+  return node;
+}
+
+export function sayAll() {
+  document.documentElement.lang = chinese ? "zh-CN" : "en";
+  for (const node of document.querySelectorAll("[data-say]")) say(node, node.dataset.say);
+  for (const node of document.querySelectorAll("[data-say-label]")) sayAs(node, "aria-label", node.dataset.sayLabel);
+  for (const node of document.querySelectorAll("[data-say-placeholder]"))
+    sayAs(node, "placeholder", node.dataset.sayPlaceholder);
+  document.title = words("name");
+}
+
+export function switchLanguage() {
+  chinese = !chinese;
+  keep("language", language());
+  document.documentElement.lang = chinese ? "zh-CN" : "en";
+  document.title = words("name");
+  for (const one of speaking) {
+    const node = one.deref();
+    if (!node) speaking.delete(one);
+    else for (const [attribute, what] of said.get(node)) put(node, attribute, what);
+  }
+}

@@ -1,0 +1,487 @@
+"""The chat page in Chromium, over `rag serve` with the real models and the seeds."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+from rag.server.keys import KeyFile
+from rag.server.pages import FOLDER
+from tests.conftest import FakeEmbedder
+from tests.server.conftest import SALES, make_settings
+from tests.server.running import Running, serving
+
+pytestmark = [pytest.mark.model, pytest.mark.slow]
+
+THEN = "那今年的目标呢？"
+UNANSWERED = "武汉无人驾驶出租车的起步价是多少元？"
+EVIL = "<img src=x onerror=window.hurt=1><script>window.hurt=1</script>"
+PUMPS = f"𠮷野的蓝鲸工厂{EVIL}去年一共生产了七百二十一台潜水泵。"
+NEWS = f"""{EVIL}蓝鲸工厂
+2024-03-05
+𠮷野厂长🐳🐳说，欢迎大家来参观。
+{PUMPS}
+"""
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium is installed (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, seeded: Running) -> Iterator[Open]:
+    """Opens the page; at the end nothing may have gone wrong in it, and nothing may have been asked of another host."""
+    pages: list[Page] = []
+    wrong: list[str] = []
+
+    def open_page(
+        width: int = 1280, height: int = 800, locale: str = "zh-CN", url: str = seeded.url, **options: object
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, locale=locale, reduced_motion="reduce", **options
+        )
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        pages.append(page)
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("request", lambda sent: None if _own(sent.url, url) else wrong.append(f"asked {sent.url}"))
+        page.on("requestfailed", lambda sent: wrong.append(f"{sent.failure} {sent.url}") if _failed(sent) else None)
+        page.goto(url)
+        if url == seeded.url:
+            expect(page.locator("#held")).to_contain_text("14")
+        return page
+
+    yield open_page
+    for page in pages:
+        page.context.close()
+    told = (401, 403, 409, 415, 503)  # by the browser, though the page deals with them
+    assert not [one for one in wrong if not any(f"status of {code}" in one for code in told)]
+
+
+def _failed(sent: Request) -> bool:
+    """Chromium calls aborted what the page left behind, and a stream that was read by parts to its end."""
+    return sent.failure != "net::ERR_ABORTED"
+
+
+def _own(url: str, base: str) -> bool:
+    return urlsplit(url).netloc == urlsplit(base).netloc or url.startswith(("data:", "blob:"))
+
+
+def put(page: Page, question: str) -> None:
+    before = page.locator(".exchange").count()
+    page.fill("#question", question)
+    page.press("#question", "Enter")
+    page.locator(".exchange").nth(before).locator(".footing, .abstained, .trouble").wait_for()
+
+
+def last(page: Page) -> str:
+    return page.locator(".exchange").last.inner_text()
+
+
+def check_access(page: Page) -> None:
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+    bad = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical", "moderate")]
+    assert not bad, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in bad]
+
+
+def test_an_answer_a_follow_up_and_the_source_at_the_right_place(opened: Open) -> None:
+    page = opened()
+    put(page, SALES)
+    expect(page.locator(".words").first).to_contain_text("达到53万套")
+    assert "53万套" in page.locator(".words mark").first.inner_text()
+    assert "L25" in last(page)
+    put(page, THEN)
+    expect(page.locator(".understood")).to_have_text("理解为：智新科技今年的销量目标是多少？")
+    assert "85万套" in last(page)
+    page.locator(".exchange").first.locator(".mark").hover()
+    expect(page.locator("#preview mark")).to_contain_text("达到53万套。")
+    page.locator(".exchange").first.locator(".mark").click()
+    expect(page.locator("#preview")).to_be_hidden()
+    here = page.locator("#pane mark.here")
+    assert here.inner_text() == page.locator(".words").first.inner_text().removesuffix(" [1]")
+    expect(here).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(page.locator("#pane")).to_be_hidden()
+    expect(page.locator(".exchange").first.locator(".mark")).to_be_focused()
+    page.get_by_role("button", name="新对话").click()
+    put(page, THEN)
+    expect(page.locator(".understood")).to_have_count(0)
+
+
+def test_a_follow_up_may_be_asked_before_the_answer_is_there(opened: Open) -> None:
+    page = opened()
+    for question in (SALES, THEN):
+        page.fill("#question", question)
+        page.press("#question", "Enter")
+    expect(page.locator(".footing")).to_have_count(2)
+    expect(page.locator(".understood")).to_have_text("理解为：智新科技今年的销量目标是多少？")
+    page.fill("#question", SALES)
+    page.press("#question", "Enter")
+    page.fill("#question", THEN)
+    page.press("#question", "Enter")
+    page.get_by_role("button", name="新对话").click()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(".exchange")).to_have_count(0)
+
+
+def test_an_abstention_shows_the_nearest_apart(opened: Open) -> None:
+    page = opened()
+    put(page, UNANSWERED)
+    assert "文档中没有找到答案" in last(page)
+    expect(page.locator(".sentences")).to_have_count(0)
+    expect(page.locator(".nearest h3")).to_have_text("最接近的段落（不是答案）")
+    assert page.locator(".nearest li").count() == 3
+    page.locator(".nearest .from").first.click()
+    expect(page.locator("#pane mark.here").first).to_be_in_viewport()
+
+
+def test_a_file_is_added_asked_about_and_removed(opened: Open, tmp_path: Path) -> None:
+    page = opened()
+    page.get_by_role("button", name="文档", exact=True).click()
+    expect(page.locator(".documents li")).to_have_count(14)
+    source = tmp_path / "蓝鲸<b>.txt"
+    source.write_text(NEWS, "utf-8")
+    bad = tmp_path / "空.txt"
+    bad.write_text("", "utf-8")
+    page.set_input_files("#files", [source, bad])
+    expect(page.locator(".uploads .added")).to_have_text("已添加 蓝鲸<b>.txt")
+    expect(page.locator(".uploads .trouble")).to_have_text("未能添加：空.txt：文件里没有文字，已跳过。")
+    expect(page.locator(".documents li")).to_have_count(15)
+    page.fill("#find", "蓝鲸 2024-03")
+    expect(page.locator(".count")).to_have_text("1 / 15 篇")
+    put(page, "蓝鲸工厂去年生产了多少台潜水泵？")
+    assert "七百二十一台" in last(page)
+    page.locator(".exchange").last.locator(".mark").first.click()
+    expect(page.locator("#pane mark.here")).to_have_text(
+        PUMPS
+    )  # beyond the basic plane, code points are not UTF-16 units
+    assert EVIL in page.locator("#pane").inner_text()
+    assert page.evaluate("window.hurt") is None
+    assert page.locator("#pane img, .thread img, #pane script").count() == 0
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="文档", exact=True).click()
+    page.fill("#find", "蓝鲸")
+    page.locator(".remove").click()
+    expect(page.locator("#dialog-text")).to_contain_text("蓝鲸工厂")
+    page.locator("#dialog .danger").click()
+    expect(page.locator(".count")).to_have_text("没有这样的文档。")
+    page.fill("#find", "")
+    expect(page.locator(".documents li")).to_have_count(14)
+    put(page, "蓝鲸工厂去年生产了多少台潜水泵？")
+    assert "七百二十一台" not in last(page)
+
+
+def test_a_file_of_several_documents_is_asked_about_twice(opened: Open) -> None:
+    page = opened()
+    page.get_by_role("button", name="文档", exact=True).click()
+    page.fill("#find", "156万标箱")
+    page.locator(".remove").first.click()
+    page.locator("#dialog .danger").click()
+    expect(page.locator("#dialog-text")).to_contain_text("还含有其他文档")
+    page.get_by_role("button", name="取消").click()
+    page.fill("#find", "")
+    expect(page.locator(".documents li")).to_have_count(14)
+
+
+def test_all_documents_of_a_file_are_removed_where_that_is_meant(opened: Open, tmp_path: Path) -> None:
+    with serving(make_settings(tmp_path), FakeEmbedder()) as running:
+        page = opened(url=running.url)
+        page.get_by_role("button", name="文档", exact=True).click()
+        expect(page.locator(".documents li")).to_have_count(6)
+        page.fill("#find", "several")
+        expect(page.locator(".documents li")).to_have_count(4)
+        page.locator(".remove").first.click()
+        page.locator("#dialog .danger").click()
+        expect(page.locator("#dialog-text")).to_contain_text("还含有其他文档")
+        page.locator("#dialog .danger").click()
+        expect(page.locator(".count")).to_have_text("没有这样的文档。")
+        page.fill("#find", "")
+        expect(page.locator(".documents li")).to_have_count(2)
+        page.context.close()  # a browser keeps connections, and a server waits for them
+
+
+def test_a_server_with_keys_is_asked_for_once(opened: Open, tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    key = KeyFile(settings.key_file).add("reader", "read")
+    with serving(settings, FakeEmbedder()) as running:
+        page = opened(url=running.url)
+        dialog = page.locator("dialog#key")
+        expect(dialog).to_be_visible()
+        expect(page.locator("#secret")).to_be_focused()
+        expect(page.locator("#key-why")).to_be_hidden()
+        check_access(page)
+        page.fill("#secret", "rag_wrong")
+        page.keyboard.press("Enter")
+        expect(page.locator("#key-why")).to_have_text("API 密钥无效或已吊销。")
+        page.fill("#secret", f" {key}\n")
+        page.keyboard.press("Enter")
+        expect(dialog).to_be_hidden()
+        expect(page.locator("#held")).to_contain_text(" 6 ")
+        put(page, SALES)
+        page.locator(".mark").first.click()
+        expect(page.locator("#pane mark.here")).to_be_in_viewport()
+        assert key not in page.content()
+        page.reload()
+        expect(page.locator("#held")).to_contain_text(" 6 ")
+        expect(dialog).to_be_hidden()
+        page.get_by_role("button", name="文档", exact=True).click()
+        page.locator(".remove").first.click()
+        page.locator("#dialog .danger").click()
+        expect(page.locator(".uploads .trouble")).to_contain_text("只读")
+        expect(page.locator("#find")).to_be_focused()  # the list has been read again
+        KeyFile(settings.key_file).revoke("reader")
+        page.fill("#question", SALES)
+        page.press("#question", "Enter")
+        expect(page.locator("#key-why")).to_have_text("API 密钥无效或已吊销。")
+        page.keyboard.press("Escape")
+        expect(page.locator(".exchange .trouble")).to_have_text("API 密钥无效或已吊销。")
+        page.context.close()
+
+
+def test_files_are_dropped_on_the_page(opened: Open) -> None:
+    page = opened()
+    make = """() => { const data = new DataTransfer();
+        data.items.add(new File(["x"], "图.exe")); return data; }"""
+    dropped = page.evaluate_handle(make)
+    page.dispatch_event("main", "dragover", {"dataTransfer": dropped})
+    expect(page.locator("#drop")).to_be_visible()
+    page.dispatch_event("main", "drop", {"dataTransfer": dropped})
+    expect(page.locator("#drop")).to_be_hidden()
+    expect(page.locator(".uploads .trouble")).to_contain_text("未能添加：图.exe：无法读取")
+
+
+def test_keyboard_alone(opened: Open) -> None:
+    page = opened(locale="en-GB")
+    expect(page.locator("#question")).to_be_focused()
+    page.keyboard.type(SALES)
+    page.keyboard.press("Enter")
+    page.locator(".footing").wait_for()
+    expect(page.locator("#question")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#question")).to_have_value(SALES)
+    page.locator("#question").clear()
+    page.keyboard.press("Shift+Tab")  # copy
+    expect(page.locator(".copy")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_have_text("Copied, with its sources")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f"**{SALES}**\n\n> 智新科技有关负责人介绍")
+    assert "[^1]\n\n[^1]: " in copied
+    assert "/source/" in copied
+    page.keyboard.press("Shift+Tab")  # the citation
+    expect(page.locator(".mark")).to_be_focused()
+    expect(page.locator("#preview mark")).to_contain_text("53万套")
+    page.keyboard.press("Enter")
+    expect(page.locator("#pane mark.here")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".mark")).to_be_focused()
+    page.keyboard.press("/")  # WCAG 2.1.4: no shortcut of a single character, which dictated words would set off
+    expect(page.locator(".mark")).to_be_focused()
+
+
+def test_the_focus_is_never_under_the_question_field(opened: Open) -> None:
+    page = opened(390, 700)
+    for question in (SALES, UNANSWERED, SALES):
+        put(page, question)
+    page.locator("main").evaluate("main => { main.scrollTop = 0; document.querySelector('#theme').focus(); }")
+    for _ in range(7):  # the mark and the copying of two answers, three passages that came near
+        page.keyboard.press("Tab")
+        bottom, field = page.evaluate(
+            "[document.activeElement, document.querySelector('#question')].map(one => one.getBoundingClientRect())"
+            ".map((box, field) => field ? box.top : box.bottom)"
+        )
+        assert bottom <= field, page.evaluate("document.activeElement.outerHTML")
+    page.keyboard.press("Tab")
+    expect(page.locator("#question")).to_be_focused()
+
+
+def test_an_answer_is_copied_over_plain_http_too(opened: Open) -> None:
+    page = opened()
+    page.evaluate("navigator.clipboard.writeText('before')")
+    put(page, SALES)
+    page.evaluate("""window.clip = navigator.clipboard;
+        Object.defineProperty(navigator, "clipboard", { value: undefined })""")
+    page.locator(".copy").click()
+    expect(page.locator("#status")).to_have_text("已复制，附出处")
+    assert page.evaluate("clip.readText()").startswith(f"**{SALES}**")
+    expect(page.locator(".copy")).to_be_focused()
+
+
+def test_documents_by_keyboard(opened: Open) -> None:
+    page = opened(locale="en-GB")
+    page.keyboard.press("Shift+Tab")
+    while page.evaluate("document.activeElement.id") != "documents":
+        page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".documents li")).to_have_count(14)
+    expect(page.locator("#pane")).to_be_focused()
+    for chosen in ("close", "files", "find", "title", "remove"):
+        page.keyboard.press("Tab")
+        assert page.evaluate("[document.activeElement.id, ...document.activeElement.classList]").count(chosen) == 1
+    page.keyboard.press("Enter")
+    expect(page.locator("#dialog")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#dialog")).to_be_hidden()
+    expect(page.locator(".remove").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#pane")).to_be_hidden()
+    expect(page.locator("#documents")).to_be_focused()
+
+
+def test_escape_closes_one_thing_at_a_time(opened: Open) -> None:
+    page = opened()
+    put(page, SALES)
+    page.locator("#documents").click()
+    page.locator(".mark").hover()
+    expect(page.locator("#preview mark")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#preview")).to_be_hidden()
+    expect(page.locator("#pane")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#pane")).to_be_hidden()
+
+
+def test_an_input_method_may_use_the_enter_key(opened: Open) -> None:
+    page = opened()
+    page.fill("#question", "wuhan")
+    for how in ("isComposing: true", "keyCode: 229"):
+        pressed = f"""node => node.dispatchEvent(new KeyboardEvent("keydown", {{key: "Enter", {how},
+            bubbles: true, cancelable: true}}))"""
+        assert page.locator("#question").evaluate(pressed) is True
+    expect(page.locator(".exchange")).to_have_count(0)
+
+
+def test_both_languages_and_colours(opened: Open) -> None:
+    page = opened(locale="en-GB", color_scheme="dark")
+    expect(page.locator("h1")).to_have_text("Ask your documents")
+    put(page, UNANSWERED)
+    assert "No answer found in the documents" in last(page)
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert page.get_attribute("html", "lang") == "en"
+    assert page.get_attribute(".nearest li p", "lang") == "zh"
+    expect(page.locator("#theme")).to_have_attribute("aria-label", "Auto (change colours)")
+    page.locator("#language").click()
+    expect(page.locator("h1")).to_have_text("文档问答")
+    expect(page.locator("#theme")).to_have_attribute("aria-label", "随系统（切换配色）")
+    assert page.get_attribute("html", "lang") == "zh-CN"
+    assert "文档中没有找到答案" in last(page)
+    page.locator("#theme").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    page.reload()
+    expect(page.locator("h1")).to_have_text("文档问答")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+
+
+def test_a_phone(opened: Open) -> None:
+    page = opened(390, 844, has_touch=True, is_mobile=True)
+    put(page, SALES)
+    page.locator(".mark").tap()
+    expect(page.locator("#preview mark")).to_contain_text("53万套")
+    page.locator("#preview button").tap()
+    expect(page.locator("#pane mark.here")).to_be_in_viewport()
+    assert page.locator("#pane").bounding_box() == {"x": 0, "y": 0, "width": 390, "height": 844}
+    assert page.evaluate("document.querySelector('main').inert && document.querySelector('.bar').inert")
+    page.go_back()
+    expect(page.locator("#pane")).to_be_hidden()
+    assert not page.evaluate("document.querySelector('main').inert")
+    page.locator("#documents").tap()
+    expect(page.locator(".documents li")).to_have_count(14)
+    page.locator("#pane .close").tap()
+    expect(page.locator("#pane")).to_be_hidden()
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390
+    small = """[...document.querySelectorAll("button:not([hidden])")].filter(one => one.offsetHeight
+        && (one.offsetHeight < 43 || one.offsetWidth < 43)).map(one => one.outerHTML)"""
+    assert page.evaluate(small) == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_nothing_stands_in_the_way_of_anybody(opened: Open, width: int, scheme: str) -> None:
+    page = opened(width, 800, color_scheme=scheme)
+    check_access(page)
+    put(page, SALES)
+    put(page, UNANSWERED)
+    check_access(page)
+    page.locator(".exchange").first.locator(".mark").click()
+    page.locator("#pane mark.here").wait_for()
+    check_access(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="文档", exact=True).click()
+    page.locator(".documents li").first.wait_for()
+    check_access(page)
+
+
+def test_suggestions_are_questions_that_are_answered(opened: Open) -> None:
+    page = opened()
+    page.locator(".suggestions button").first.click()
+    page.locator(".footing").wait_for()
+    expect(page.locator("#welcome")).to_be_hidden()
+
+
+def test_the_server_is_gone(opened: Open) -> None:
+    page = opened()
+    page.route("**/ask", lambda route: route.fulfill(status=503, json={"detail": "The server is busy."}))
+    put(page, SALES)
+    expect(page.locator(".exchange .trouble")).to_have_text("The server is busy.")
+    page.unroute("**/ask")
+    page.get_by_role("button", name="重试").click()
+    page.locator(".footing").wait_for()
+    expect(page.locator(".exchange")).to_have_count(1)
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_nothing_runs_over_the_edge_of_a_small_screen(opened: Open, locale: str) -> None:
+    page = opened(320, 640, locale)
+    put(page, SALES)
+    over = (
+        "[...document.querySelectorAll('.bar *, main *')].filter(one => one.getBoundingClientRect().right > 321).length"
+    )
+    assert page.evaluate(over) == 0
+    page.locator("#documents").click()
+    expect(page.locator(".documents li")).to_have_count(14)
+    assert page.evaluate("document.querySelector('#pane').scrollWidth") <= 320
+
+
+def test_the_page_is_light(opened: Open) -> None:
+    page = opened()
+    loaded = page.evaluate("performance.getEntriesByType('resource').map(one => new URL(one.name).pathname)")
+    files = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
+    assert {path.removeprefix("/page/") for path in loaded if path.startswith("/page/")} | {
+        "index.html",
+        "source.css",
+    } == set(files)
+    assert sum(files.values()) < 300_000
+
+
+@pytest.mark.parametrize("close", ["Escape twice", "double click"])
+def test_closing_twice_keeps_the_conversation(opened: Open, close: str) -> None:
+    page = opened()
+    put(page, SALES)
+    page.locator("#documents").click()
+    expect(page.locator(".documents li")).to_have_count(14)
+    if close == "double click":
+        page.locator("#pane .close").dblclick()
+    else:
+        page.evaluate("""for (const _ of [1, 2])
+            document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }))""")
+    expect(page.locator("#pane")).to_be_hidden()
+    page.wait_for_timeout(300)
+    expect(page.locator(".exchange")).to_have_count(1)
+    page.locator("#documents").click()
+    expect(page.locator(".documents li")).to_have_count(14)
