@@ -29,7 +29,7 @@ def floors(**least: float) -> list[str]:
 def test_the_seeds_test_half(settings: Settings, embedder: Embedder, seeds: Path) -> None:
     environment = os.environ | {"RAG_STORE": str(settings.store)}
     subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
-    least = floors(verbatim=1.0, document=0.97, recall=0.95, answer_accuracy=0.60, abstention_recall=0.75)
+    least = floors(verbatim=1.0, document=0.97, recall=0.93, answer_accuracy=0.60, abstention_recall=0.75)
     evaluate(settings, seeds / "qa.jsonl", "--split", "test", *least)
 
 
