@@ -33,7 +33,7 @@ class Evidence:
     years_differ: float  # 1.0 where the sentence names years, and none that is asked for
     kind_missing: float  # 1.0 where a figure (in a certain unit) or a date is asked for and the sentence holds none
     foreign: float  # 1.0 where question and sentence differ in script: then no word can match, and the shares are 0
-    relevance: float = 0.0  # what the reader makes of the sentence, as `SentenceReading`; these four are 0 without it
+    relevance: float = 0.0  # what the reader makes of the sentence, as `SentenceReading`; these three are 0 without it
     span_score: float = 0.0
     relevance_lead: float = 0.0  # above the reader's next best
     contested: float = 0.0  # share of the odds of the best sentence in another passage

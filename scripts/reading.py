@@ -183,30 +183,29 @@ def risk(bench: Bench) -> dict[str, float]:
     threshold = load_weights().accurate.min_confidence(bench.settings.max_risk)
     shown = np.array(confidence) >= threshold
     y, p = np.array(right), np.array(confidence)
-    # Half of the questions have no answer: coverage is told of those that do.
-    covered = {
-        f"coverage_at_{risk}": 2 * max((share for _, seen, share in _curve(p, y) if seen <= risk), default=0.0)
-        for risk in RISKS
-    }
+    has_answer = np.array(answerable)
+    lowest = {risk: min((least for least, seen in _risks(p, y) if seen <= risk), default=2.0) for risk in RISKS}
+    covered = {f"coverage_at_{risk}": float((p[has_answer] >= least).mean()) for risk, least in lowest.items()}
     return _show(
         "XQuAD odd, zh",
         **covered,
         threshold=threshold,
         risk_there=float(1 - y[shown].mean()) if shown.any() else 0.0,
-        coverage_there=float(y[shown].sum() / np.sum(answerable)),
-        rejected_there=float(1 - shown[~np.array(answerable)].mean()),
+        coverage_there=float(shown[has_answer].mean()),
+        right_there=float(y[shown].sum() / has_answer.sum()),
+        rejected_there=float(1 - shown[~has_answer].mean()),
         ece=_calibration_error(p, y),
         auroc_answerable=float(roc_auc_score(answerable, confidence)),
         auroc_right=float(roc_auc_score(right, confidence)),
     )
 
 
-def _curve(p: np.ndarray, right: np.ndarray) -> Iterator[tuple[float, float, float]]:
-    """(confidence, risk, coverage) for every threshold (El-Yaniv & Wiener 2010)."""
+def _risks(p: np.ndarray, right: np.ndarray) -> Iterator[tuple[float, float]]:
+    """(confidence, risk of what is shown from there on) for every threshold (El-Yaniv & Wiener 2010)."""
     order = np.argsort(-p, kind="stable")
     wrong = np.cumsum(~right[order])
     for n in range(1, len(p) + 1):
-        yield float(p[order[n - 1]]), float(wrong[n - 1] / n), n / len(p)
+        yield float(p[order[n - 1]]), float(wrong[n - 1] / n)
 
 
 def _calibration_error(p: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
