@@ -12,7 +12,6 @@ from rag.text import asks_date, asks_figure, contains_word, fold, is_name, scrip
 from rag.types import AnswerSentence, Citation, Document, Hit, Query, Reason, Status, Store
 from rag.weights import ModeWeights
 
-_FEW = 20  # passages: a store of so many has half of the words that one asks with
 _NEAREST = 3  # passages shown beside an abstention
 
 
@@ -77,14 +76,14 @@ def gather_evidence(query: Query, candidates: Sequence[Candidate], store: Store,
     document = texts.document(best.sentence.document_id)
     whole = texts.folded_document(document)
     frequencies = store.word_frequencies(list(query.words))
-    foreign = scripts_differ(query.text, best.text)
     absent = {word: s for word, s in query.words.items() if not contains_word(whole, word)}
+    foreign = scripts_differ(query.text, best.text)
+    heard = 0.0 if foreign else 1.0  # words that cannot match say nothing by their absence
     hits = {c.hit.passage.id: c.hit for c in candidates}
     said = fold(best.text)
     others = [c for c in candidates if fold(c.text) != said]  # a reprint speaks for an answer, not against it
-    heard = 0.0 if foreign else 1.0  # words that cannot match say nothing by their absence
     return Evidence(
-        cosine=f.cosine * heard,
+        cosine=f.cosine,
         stands_out=f.cosine - _mean([c.features.cosine for c in candidates]),
         passage_stands_out=f.passage_cosine - _mean([hit.cosine for hit in hits.values()]),
         lead=1 - sum(c.share for c in others),
@@ -92,23 +91,19 @@ def gather_evidence(query: Query, candidates: Sequence[Candidate], store: Store,
         passage_word_share=f.passage_word_share * heard,
         missing=max(absent.values(), default=0.0) * heard,
         name_missing=max((s for word, s in absent.items() if is_name(word)), default=0.0) * heard,
-        unknown=sum(s for word, s in query.words.items() if not frequencies[word]) * heard * _heard_of(store),
+        unknown=sum(s for word, s in query.words.items() if not frequencies[word]) * heard,
         focus_missing=f.focus_missing * heard,
         years_missing=f.years_missing,
         years_differ=_years_differ(query.text, best.text),
         kind_missing=float((asks_figure(query.text) and not f.figure) or (asks_date(query.text) and not f.date)),
-        foreign=float(foreign),
+        foreign=foreign,
         relevance=f.relevance,
         span_score=f.span_score,
+        no_answer=f.no_answer,
+        span_stands_out=f.span_score - _mean([c.features.span_score for c in candidates]),
         relevance_lead=f.relevance - max((c.features.relevance for c in others), default=0.0),
         contested=max((c.share for c in others if c.hit.passage != best.hit.passage), default=0.0),
     )
-
-
-def _heard_of(store: Store) -> float:
-    """How much it tells (0..1) that a word stands nowhere in the store: little where there is little to stand in."""
-    passages = store.passage_count()
-    return passages / (passages + _FEW)
 
 
 def _years_differ(question: str, sentence: str) -> float:

@@ -43,6 +43,7 @@ class SentenceFeatures(NamedTuple):
     heading: float  # 1.0 where it does not end as sentences do
     relevance: float  # what the reader makes of it, as `SentenceReading`; 0 in the mode without
     span_score: float
+    no_answer: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ def rank_sentences(
                     heading=float(not is_finished(text)),
                     relevance=_bounded(reading.relevance) if reading else 0.0,
                     span_score=_bounded(reading.span_score) if reading else 0.0,
+                    no_answer=_bounded(reading.no_answer) if reading else 0.0,
                 )
             )
             found.append((sentence, hit, text, _within(sentence, hit, reading)))

@@ -200,6 +200,7 @@ class SentenceReading:
     relevance: float  # that this sentence answers
     span_score: float  # of the words in it that answer best
     span: tuple[int, int]  # those words: [start, end) in the passage's text
+    no_answer: float = 0.0  # the raw score that the passage does not answer, which `span_score` is measured against
 
 
 class Embedder(Protocol):

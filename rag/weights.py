@@ -33,6 +33,10 @@ class Linear:
         """features [n, len(names)] -> scores [n]."""
         return np.asarray(self.intercept + features @ np.array(self.coefficients))
 
+    def scaled(self, slope: float, shift: float) -> "Linear":
+        """slope * score + shift."""
+        return Linear(self.names, tuple(slope * one for one in self.coefficients), slope * self.intercept + shift)
+
 
 @dataclass(frozen=True, slots=True)
 class ModeWeights:
@@ -40,14 +44,18 @@ class ModeWeights:
 
     sentence: Linear  # ranks sentences; see rag.answer
     confidence: Linear  # log-odds that the answer is right; see rag.confidence
+    confidence_foreign: Linear  # the same, for a question in another script than the documents
     second_sentence: float  # a further sentence is shown where its share of the best one's odds is at least this
     risks: Risks  # (confidence, risk, coverage) on held-out data, rising confidence
 
     def calibrated(self, slope: float, shift: float, risks: Risks) -> "ModeWeights":
         """The same order of answers, with log-odds of slope * log-odds + shift."""
-        old = self.confidence
-        coefficients = tuple(slope * one for one in old.coefficients)
-        return replace(self, confidence=Linear(old.names, coefficients, slope * old.intercept + shift), risks=risks)
+        return replace(
+            self,
+            confidence=self.confidence.scaled(slope, shift),
+            confidence_foreign=self.confidence_foreign.scaled(slope, shift),
+            risks=risks,
+        )
 
     def min_confidence(self, max_risk: float) -> float:
         """The lowest confidence from which at most `max_risk` of what is shown is wrong; 1.0 where none is known."""
@@ -97,6 +105,7 @@ def mode_from(data: dict[str, Any]) -> ModeWeights:
     return ModeWeights(
         sentence=_linear(data["sentence"]),
         confidence=_linear(data["confidence"]),
+        confidence_foreign=_linear(data["confidence_foreign"]),
         second_sentence=data["second_sentence"],
         risks=_risks(data["risks"]),
     )

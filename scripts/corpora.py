@@ -11,9 +11,10 @@ Parts of a set are told apart by place alone, so that every script cuts them ali
 """
 
 import json
+import random
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag.assistant import fingerprint_of
@@ -91,14 +92,44 @@ def as_document(paragraph: Paragraph, titled: bool = True) -> Document:
     return text_document(paragraph.text, paragraph.name, paragraph.title if titled else "")
 
 
+_OWN = 5  # documents of each question's own
+
+
+class OwnDocuments:
+    """Five documents for one question (Chen et al. 2023, RGB).
+
+    Some are beside the point, half of those near it and half news; the others are its true paragraph, again and again,
+    as papers reprint what an agency wrote.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._paragraphs = {one.name: one for one in xquad(data, "zh")}
+        self._news = [text[:400] for _, text in news(data) if len(text) > 200]
+        self._draw = random.Random(1)
+
+    def __call__(self, path: str, near: Sequence[str], share: float) -> tuple[list[Document], tuple[str, ...]]:
+        """The documents, `share` of them beside the point, and the paths of the true ones. `path`: the question's
+        paragraph; `near`: those that the retriever finds, best first."""
+        beside = round(_OWN * share)
+        others = [name for name in dict.fromkeys(near) if name != path][: round(_OWN * share / 2)]
+        documents = [as_document(self._paragraphs[name]) for name in others]
+        while len(documents) < beside:
+            documents.append(text_document(self._draw.choice(self._news), f"news-{len(documents)}.txt"))
+        true = tuple(f"true-{number}.txt" for number in range(beside, _OWN))
+        documents += [as_document(replace(self._paragraphs[path], name=name)) for name in true]
+        return documents, true
+
+
 def built(documents: Sequence[Document], embedder: Embedder, folder: Path) -> LocalStore:
-    """A store of `documents` in `folder`; what it holds already is not embedded again."""
+    """A store of `documents` and nothing else in `folder`; what it holds already is not embedded again."""
     store = open_store(folder, fingerprint_of(embedder), write=True)
     known = store.sources()
+    for path in known.keys() - {document.path for document in documents}:
+        store.remove(path)
     for done, document in enumerate(documents, 1):
         if known.get(document.path) != document.sha256:
             store.add(document.path, [index_document(document, embedder)])
-        if done % 100 == 0:
-            print(f"  {folder.name}: {done} of {len(documents)} documents", file=sys.stderr)
+            if done % 100 == 0:
+                print(f"  {folder.name}: {done} of {len(documents)} documents", file=sys.stderr)
     store.refresh()
     return store

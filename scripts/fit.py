@@ -5,25 +5,31 @@
 
 Who may see what is told in corpora.py: the weights that join the reader's scores with the others are fitted on
 questions that the reader was not trained on, and none on XQuAD's odd articles, DRCD's validation tenth or the test half
-of seeds/qa.jsonl. Passages and sentences are ranked by listwise softmax regression (Cao et al. 2007: the
-log-likelihood that the softmax of the scores falls on a right one). Confidence is a logistic regression (Platt 1999) on
-the same questions, each asked twice, the second time with its document taken away, and on the development half of
-seeds/qa.jsonl; how much each of them weighs is said below. Risk and coverage are those of held-out predictions (ten
-folds), as if a quarter of all questions had no answer.
+of seeds/qa.jsonl. hard_questions.jsonl holds questions over the seeds written by hand: near misses, other languages,
+everyday words; none asks for what a question of the test half asks for.
+
+Passages and sentences are ranked by listwise softmax regression (Cao et al. 2007: the log-likelihood that the softmax
+of the scores falls on a right one). Confidence is a logistic regression (Platt 1999), one for questions in the
+documents' script and one for others: on the same questions, each asked twice, the second time with its document taken
+away; on some over five documents of their own; on the development half of seeds/qa.jsonl and the hard ones. How much
+each of them weighs is said below. Risk and coverage are those of held-out predictions (ten folds) but for
+the hard questions, as if a quarter of all questions had no answer.
 """
 
 import argparse
 import json
 import os
+import random
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from corpora import DATA, LANGUAGES, ROOT, Paragraph, as_document, built, drcd, xquad
+from corpora import DATA, LANGUAGES, ROOT, OwnDocuments, Paragraph, as_document, built, drcd, xquad
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -39,19 +45,25 @@ from rag.models import load_embedder, load_reader
 from rag.rank import Candidate, SentenceFeatures, rank_sentences
 from rag.read import STEPS, Readings, read_passages
 from rag.retrieve import PASSAGE_FEATURES, prepare, retrieve
-from rag.settings import load_settings
+from rag.settings import Settings, load_settings
 from rag.store import open_store
 from rag.text import use_dictionary
 from rag.types import Embedder, Hit, Query, Reader, Store, Turn
 from rag.weights import ModeWeights, Weights, mode_from, weights_from
 
 WEIGHTS = ROOT / "rag" / "weights.json"
+HARD = ROOT / "scripts" / "hard_questions.jsonl"
 Rows = tuple[np.ndarray, np.ndarray]  # features [n, d], right [n] of one question's candidates
 _L2 = 1e-3
-_SHARES = (0.4, 0.4, 0.2)
-"""What weighs in confidence: the project's own questions, public ones in the documents' language, in another one."""
-_UNANSWERABLE = 1 / 3  # what a public question without an answer counts beside one with, in the curve of risk
-_DEPTH = STEPS[-1]
+_SHARES = {"own": 0.4, "same": 0.25, "foreign": 0.2, "few": 0.15}
+"""What weighs in confidence: the project's own questions; public ones in the documents' language, in another one, over
+few documents."""
+_UNANSWERABLE = 1 / 4  # of all questions, in the curve of risk
+_NOISE = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)  # shares of few documents that are beside the point
+_DEPTHS = {"fast": (Settings().top_k,), "accurate": STEPS}  # passages that an answer is picked from
+
+Mode = Literal["fast", "accurate"]
+Kind = Literal["dev", "hard", "public", "few"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question over a store with all that was retrieved and read for it; `own`: of the project's own documents."""
+    """A question over a store with all that was retrieved and read for it."""
 
     asked: Asked
     query: Query
@@ -73,7 +85,7 @@ class Case:
     read: Readings
     store: Store
     texts: TextCache
-    own: bool
+    kind: Kind
 
 
 def main() -> None:
@@ -102,24 +114,22 @@ def main() -> None:
     weights["passage"] = {"features": _listwise(rows, PASSAGE_FEATURES)}
 
     print("reading ...", file=sys.stderr)
-    fitted = weights_from(weights)
+    bench = Bench(weights_from(weights), embedder, reader)
+    chinese = list(_asked(given.data, ("zh",), ("fit",)))
     cases = [
-        case
-        for store, questions, own in (
-            (xquad_store, list(_asked(given.data, LANGUAGES, ("fit",))), False),
-            (drcd_store, [one for p in taiwan[8::10] for one in _of(p)][::2], False),
-            (seeds, _development(), True),
-        )
-        for case in _cases(store, questions, own, fitted, embedder, reader)
+        *bench.cases(xquad_store, list(_asked(given.data, LANGUAGES, ("fit",))), "public"),
+        *bench.cases(drcd_store, [one for p in taiwan[8::10] for one in _of(p)][::2], "public"),
+        *bench.few(chinese, OwnDocuments(given.data), xquad_store, folder / "few"),
+        *bench.cases(seeds, _own(ROOT / "seeds" / "qa.jsonl"), "dev"),
+        *bench.cases(seeds, _own(HARD), "hard"),
     ]
     for mode in ("fast", "accurate"):
         print(f"{mode}: ranking sentences ...", file=sys.stderr)
-        mine = cases if mode == "accurate" else [replace(case, read={}) for case in cases]
         part = weights[mode]
-        rows = [row for case in mine if case.asked.paths and (row := _sentence_row(case, mode_from(part))) is not None]
+        rows = [_sentence_row(case, mode, mode_from(part)) for case in cases if case.kind != "few" and case.asked.paths]
         part["sentence"] = {"features": _listwise(rows, SentenceFeatures._fields)}
         print(f"{mode}: confidence ...", file=sys.stderr)
-        _fit_confidence(part, mine)
+        _fit_confidence(part, cases, mode)
     text = _compact(json.dumps(weights, indent=2)) + "\n"
     print(text)
     if given.write:
@@ -146,9 +156,10 @@ def _asked(data: Path, languages: Sequence[str], parts: Sequence[str]) -> Iterat
         yield from questions if language in ("zh", "en") else questions[::6]
 
 
-def _development() -> list[Asked]:
+def _own(path: Path) -> list[Asked]:
+    """The development questions over the seeds in the file `path`."""
     asked = []
-    for line in (ROOT / "seeds" / "qa.jsonl").read_text("utf-8").splitlines():
+    for line in path.read_text("utf-8").splitlines():
         one = json.loads(line)
         if one["split"] == "dev":
             paths = tuple(f"seeds/{name}" for name in one["doc"] or ())
@@ -157,25 +168,43 @@ def _development() -> list[Asked]:
     return asked
 
 
-def _cases(
-    store: Store, questions: Sequence[Asked], own: bool, weights: Weights, embedder: Embedder, reader: Reader
-) -> Iterator[Case]:
-    """Each question as asked; a public one once more without its document, so that nothing answers it."""
-    texts, pool = TextCache(store), ThreadPoolExecutor(os.cpu_count())
-    understands = LocalAssistant(store, embedder, load_settings(), weights)
-    for number, one in enumerate(questions, 1):
-        asked = one.question
-        if one.history:
-            asked = understands.ask(one.question, one.history, "fast").standalone_question
-        query = prepare(asked, store, embedder)
-        found = retrieve(query, store, texts, weights, _DEPTH + 4)
-        read = read_passages(asked, found, reader, store, texts, pool)
-        yield Case(one, query, tuple(found[:_DEPTH]), read, store, texts, own)
-        if not own:
-            others = tuple(hit for hit in found if _path(texts, hit) not in one.paths)[:_DEPTH]
-            yield Case(replace(one, answers=(), paths=()), query, others, read, store, texts, own)
-        if number % 200 == 0:
-            print(f"  {number} of {len(questions)}", file=sys.stderr)
+class Bench:
+    """Finds and reads what the cases need."""
+
+    def __init__(self, weights: Weights, embedder: Embedder, reader: Reader) -> None:
+        self._weights, self._embedder, self._reader = weights, embedder, reader
+        self._pool = ThreadPoolExecutor(os.cpu_count())
+
+    def cases(self, store: Store, questions: Sequence[Asked], kind: Kind) -> Iterator[Case]:
+        """Each question as asked; a public one once more without its document, so that nothing answers it."""
+        texts = TextCache(store)
+        understands = LocalAssistant(store, self._embedder, load_settings(), self._weights)
+        most = max(map(max, _DEPTHS.values()))
+        for number, one in enumerate(questions, 1):
+            asked = one.question
+            if one.history:
+                asked = understands.ask(one.question, one.history, "fast").standalone_question
+            query = prepare(asked, store, self._embedder)
+            found = retrieve(query, store, texts, self._weights, most + 4)
+            others = [hit for hit in found if _path(texts, hit) not in one.paths] if kind == "public" else []
+            needed = dict.fromkeys([*found[: STEPS[-1]], *others[: STEPS[-1]]])
+            read = read_passages(asked, list(needed), self._reader, store, texts, self._pool)
+            yield Case(one, query, tuple(found[:most]), read, store, texts, kind)
+            if kind == "public":
+                nowhere = replace(one, answers=(), paths=())
+                yield Case(nowhere, query, tuple(others[:most]), read, store, texts, kind)
+            if number % 200 == 0:
+                print(f"  {number} of {len(questions)}", file=sys.stderr)
+
+    def few(self, questions: Sequence[Asked], documents_of: OwnDocuments, whole: Store, folder: Path) -> Iterator[Case]:
+        """Each question over five documents of its own."""
+        draw, texts = random.Random(1), TextCache(whole)
+        for number, one in enumerate(questions):
+            query = prepare(one.question, whole, self._embedder)
+            near = [_path(texts, hit) for hit in retrieve(query, whole, texts, self._weights, 12)]
+            documents, true = documents_of(one.paths[0], near, draw.choice(_NOISE))
+            store = built(documents, self._embedder, folder / str(number))
+            yield from self.cases(store, [replace(one, paths=true, answers=one.answers if true else ())], "few")
 
 
 # --- features ----------------------------------------------------------------------------------------------------
@@ -194,12 +223,13 @@ def _passage_rows(store: Store, embedder: Embedder, questions: Sequence[Asked]) 
         yield features, np.array([_path(texts, hit) in one.paths for hit in hits])
 
 
-def _ranked(case: Case, weights: ModeWeights, depth: int = _DEPTH) -> list[Candidate]:
-    return rank_sentences(case.query, case.hits[:depth], case.store, case.texts, weights, case.read or None)
+def _ranked(case: Case, mode: Mode, weights: ModeWeights, depth: int) -> list[Candidate]:
+    read = case.read if mode == "accurate" else None
+    return rank_sentences(case.query, case.hits[:depth], case.store, case.texts, weights, read)
 
 
-def _sentence_row(case: Case, weights: ModeWeights) -> Rows:
-    found = _ranked(case, weights)
+def _sentence_row(case: Case, mode: Mode, weights: ModeWeights) -> Rows:
+    found = _ranked(case, mode, weights, _DEPTHS[mode][-1])
     return np.array([c.features for c in found]), np.array([_is_right(case, c) for c in found])
 
 
@@ -245,41 +275,63 @@ def _listwise(rows: Sequence[Rows], names: Sequence[str]) -> dict[str, float]:
     return dict(zip(names, (fitted / scale).round(3).tolist(), strict=True))
 
 
-def _fit_confidence(part: dict, cases: Sequence[Case]) -> None:
+def _fit_confidence(part: dict, cases: Sequence[Case], mode: Mode) -> None:
     """Logistic regression of "the sentences shown hold the answer", after few passages and after all."""
     weights = mode_from(part)
-    features, right, own, answerable, group = [], [], [], [], []
-    for number, case in enumerate(cases):
-        for depth in STEPS:
-            found = _ranked(case, weights, depth)
+    features, right, foreign, group, mine = [], [], [], [], []
+    for case in cases:
+        for depth in _DEPTHS[mode]:
+            found = _ranked(case, mode, weights, depth)
             if not found:
                 continue
-            features.append(gather_evidence(case.query, found, case.store, case.texts).vector())
+            evidence = gather_evidence(case.query, found, case.store, case.texts)
+            features.append(evidence.vector())
+            foreign.append(evidence.foreign)
             right.append(_shown_right(case, choose(case.query, found, case.texts, weights.second_sentence, 3)))
-            own.append(case.own)
-            answerable.append(bool(case.asked.paths))
-            group.append(number)
-    x, y, mine, has_answer = np.array(features), np.array(right), np.array(own), np.array(answerable)
-    scale = x.std(axis=0) + 1e-9
-    kind = np.where(mine, 0, np.where(x[:, EVIDENCE.index("foreign")] > 0, 2, 1))
-    weight = np.array(_SHARES)[kind] / np.bincount(kind)[kind] * len(y)
-    model = LogisticRegression(C=0.3, max_iter=2000)
-    held_out = cross_val_predict(
-        model, x / scale, y, groups=group, cv=GroupKFold(10), method="predict_proba", params={"sample_weight": weight}
-    )[:, 1]
-    model.fit(x / scale, y, sample_weight=weight)
-    part["confidence"] = {
-        "features": dict(zip(EVIDENCE, (model.coef_[0] / scale).round(4).tolist(), strict=True)),
-        "intercept": round(float(model.intercept_[0]), 4),
-    }
-    asked = np.where(~mine & ~has_answer, _UNANSWERABLE, 1.0)
-    part["risks"] = risk_curve(held_out, y.astype(float), weight * asked)
-    for name, those in (("own", kind == 0), ("same language", kind == 1), ("another language", kind == 2)):
+            mine.append(case)
+            # What asks for the same is held out together: the hard questions reword some of the development half.
+            group.append("|".join(case.asked.answers) or case.asked.question)
+    x, y, other = np.array(features), np.array(right), np.array(foreign)
+    has_answer = np.array([bool(case.asked.paths) for case in mine])
+    sets = np.array(
+        [
+            "own" if case.kind in ("dev", "hard") else case.kind if case.kind == "few" else "foreign" if far else "same"
+            for case, far in zip(mine, foreign, strict=True)
+        ]
+    )
+    weight = np.array([_SHARES[name] / np.mean(sets == name) for name in sets])
+    held_out = np.empty(len(y))
+    for key, those in (("confidence", ~other), ("confidence_foreign", other)):
+        scale = x[those].std(axis=0)
+        scale[scale < 1e-9] = 1.0  # says nothing here
+        model = LogisticRegression(C=0.3, max_iter=2000)
+        scaled, folds, params = x[those] / scale, GroupKFold(10), {"sample_weight": weight[those]}
+        names = np.array(group)[those]
+        held_out[those] = cross_val_predict(
+            model, scaled, y[those], groups=names, cv=folds, method="predict_proba", params=params
+        )[:, 1]
+        model.fit(scaled, y[those], sample_weight=weight[those])
+        part[key] = {
+            "features": dict(zip(EVIDENCE, (model.coef_[0] / scale).round(4).tolist(), strict=True)),
+            "intercept": round(float(model.intercept_[0]), 4),
+        }
+    kinds = np.array([case.kind for case in mine])
+    for name in _SHARES:
+        for those in (sets == name) & (kinds != "hard") & has_answer, (sets == name) & (kinds != "hard") & ~has_answer:
+            share = 1 - _UNANSWERABLE if has_answer[those].all() else _UNANSWERABLE
+            weight[those] = _SHARES[name] * share / np.mean(those)
+    asked = kinds != "hard"
+    part["risks"] = risk_curve(held_out[asked], y[asked].astype(float), weight[asked])
+    for name, those in (
+        ("development half", kinds == "dev"),
+        ("hard questions", kinds == "hard"),
+        *((name, sets == name) for name in ("same", "foreign", "few")),
+    ):
         _report(name, held_out[those], y[those], has_answer[those])
 
 
 def _report(name: str, p: np.ndarray, right: np.ndarray, answerable: np.ndarray) -> None:
-    """What each threshold would give, held out."""
+    """What each threshold would give, held out; after few passages and after all alike."""
     for t in (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
         kept, rejected = right[answerable] & (p[answerable] >= t), p[~answerable] < t
         risk = 1 - right[p >= t].mean() if (p >= t).any() else 0.0

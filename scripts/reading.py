@@ -17,19 +17,17 @@ Every answer is asked for without abstaining; what confidence would hold back is
 
 import argparse
 import json
-import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from corpora import DATA, LANGUAGES, ROOT, Paragraph, as_document, built, drcd, news, xquad
+from corpora import DATA, LANGUAGES, ROOT, OwnDocuments, Paragraph, as_document, built, drcd, xquad
 from sklearn.metrics import roc_auc_score
 
 from rag.assistant import LocalAssistant, fingerprint_of
-from rag.documents import text_document
 from rag.evaluate.cmrc import f1
 from rag.evaluate.matching import holds, squeeze
 from rag.evaluate.metrics import highlighted
@@ -42,7 +40,6 @@ from rag.types import Answer, Store, Vectors
 from rag.weights import load_weights
 
 RISKS = (0.05, 0.1, 0.15)
-_DOCUMENTS = 5  # of each question's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,26 +216,16 @@ def _calibration_error(p: np.ndarray, right: np.ndarray, bins: int = 10) -> floa
 
 
 def noise(bench: Bench) -> dict[str, dict[str, float]]:
-    """Half of the documents beside the point are what the retriever finds next, half are news; the others are the true
-    paragraph, several times, as papers reprint what an agency wrote."""
-    paragraphs = {one.name: one for one in xquad(bench.data, "zh")}
-    draw = random.Random(1)
-    articles = [text[:400] for _, text in news(bench.data) if len(text) > 200]
+    documents_of = OwnDocuments(bench.data)
     whole = bench.assistant(bench.xquad_store())
-    asked = bench.odd("zh")[::12]
+    asked = bench.odd("zh")[::4]
     figures = {}
     shown_from = load_weights().accurate.min_confidence(bench.settings.max_risk)
     for share in (0.2, 0.4, 0.6, 0.8, 1.0):
         right = rejected = 0
         for number, one in enumerate(asked):
             near = [citation.path for _, citation in whole.find(one.question, 12)]
-            beside = [name for name in dict.fromkeys(near) if name != one.path]
-            beside = beside[: round(_DOCUMENTS * share / 2)]
-            documents = [as_document(paragraphs[name]) for name in beside]
-            while len(documents) < round(_DOCUMENTS * share):
-                documents.append(text_document(draw.choice(articles), f"news-{len(documents)}.txt"))
-            while len(documents) < _DOCUMENTS:
-                documents.append(as_document(replace(paragraphs[one.path], name=f"true-{len(documents)}.txt")))
+            documents, _ = documents_of(one.path, near, share)
             folder = bench.folder / "noise" / f"{share:.1f}-{number}"
             answer = bench.assistant(built(documents, bench.embedder, folder)).ask(one.question)
             kept = answer.confidence >= shown_from

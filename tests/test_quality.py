@@ -29,14 +29,14 @@ def floors(**least: float) -> list[str]:
 def test_the_seeds_test_half(settings: Settings, embedder: Embedder, seeds: Path) -> None:
     environment = os.environ | {"RAG_STORE": str(settings.store)}
     subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
-    least = floors(verbatim=1.0, document=0.97, recall=0.93, answer_accuracy=0.60, abstention_recall=0.75)
+    least = floors(verbatim=1.0, document=0.97, recall=0.93, answer_accuracy=0.59, abstention_recall=0.82)
     evaluate(settings, seeds / "qa.jsonl", "--split", "test", *least)
 
 
 def test_a_fixed_sample_of_xquad(settings: Settings, embedder: Embedder, data: Path) -> None:
     least = floors(verbatim=1.0, document=0.94, recall=0.97, sentence=0.65)
-    evaluate(settings, data / "xquad" / "xquad.zh.json", "--build", "--sample", "150", *least)
-    crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--build", "--sample", "150"]
+    evaluate(settings, data / "xquad" / "xquad.zh.json", "--build", "--sample", "100", *least)
+    crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--build", "--sample", "100"]
     evaluate(settings, data / "xquad" / "xquad.en.json", *crossed, *floors(verbatim=1.0, document=0.67, recall=0.86))
 
 
@@ -49,7 +49,7 @@ def test_follow_ups_of_the_development_half(settings: Settings, embedder: Embedd
         "--split",
         "dev",
         "--pairs",
-        "100",
+        "30",
         "--data",
         str(data),
         "--json",
@@ -57,7 +57,7 @@ def test_follow_ups_of_the_development_half(settings: Settings, embedder: Embedd
     result = subprocess.run(command, cwd=seeds.parent, env=environment, capture_output=True, text=True, check=True)
     figures = json.loads(result.stdout)["figures"]["dev"]["all"]
     assert figures["follow-ups"] == 64
-    assert figures["alone"] >= 50
-    assert figures["kept"] >= 0.90
-    assert figures["changes"] >= 250
+    assert figures["alone"] >= 46
+    assert figures["kept"] >= 0.85
+    assert figures["changes"] >= 75
     assert figures["lost"] <= 0.02

@@ -43,6 +43,30 @@ def test_unanswerable_questions_name_no_document(questions: list[dict]) -> None:
     assert all(bool(question["answers"]) == bool(question["doc"]) for question in questions)
 
 
+def test_the_hard_questions_ask_nothing_of_the_test_half(
+    seeds: Path, questions: list[dict], texts: dict[str, str]
+) -> None:
+    hard = lines(seeds.parent / "scripts" / "hard_questions.jsonl")
+    asked = {question["question"] for question in questions if question["split"] == "test"}
+    gold = {
+        (name, re.sub(r"\s", "", a))
+        for q in questions
+        if q["split"] == "test"
+        for name in q["doc"] or ()
+        for a in q["answers"]
+    }
+    assert len({question["id"] for question in hard}) == len({question["question"] for question in hard}) == len(hard)
+    for question in hard:
+        assert question["question"] not in asked
+        assert bool(question["answers"]) == bool(question["doc"]) == (question["kind"] != "unanswerable")
+        for name in question["doc"] or ():
+            for answer in (re.sub(r"\s", "", answer) for answer in question["answers"]):
+                assert not any(where == name and (answer in one or one in answer) for where, one in gold), question[
+                    "id"
+                ]
+        assert all(any(re.sub(r"\s", "", a) in texts[n] for n in question["doc"] or ()) for a in question["answers"])
+
+
 # --- conversations -----------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,9 @@
 One row: `<s> query: QUESTION </s> passage: CONTEXT </s> TEXT </s>`, in simplified characters, so that the encoder sees
 the prompts it was trained with. For every token the reader gives three scores: that the answer begins here, that it
 ends here, and that this token's sentence answers. The scores at <s> stand for "not answered here" (as BERT does for
-SQuAD 2.0, Devlin et al. 2019); every score is given as what it has above them, the log-odds against that.
+SQuAD 2.0, Devlin et al. 2019); every score is given as what it has above them, the log-odds against that. The score at
+<s> stands beside them: on texts unlike those it was trained on the reader takes nearly everything for unanswered, and
+is still right about where.
 """
 
 from collections.abc import Sequence
@@ -65,12 +67,12 @@ def read_scores(
     readings = []
     for first, last in sentence_tokens(row, sentences):
         if first == last:
-            readings.append(SentenceReading(-null_relevance, -null_span, (0, 0)))
+            readings.append(SentenceReading(-null_relevance, -null_span, (0, 0), null_span))
             continue
         a, b, best = _best_span(scores[first:last, 0], scores[first:last, 1])
         span = row.spans[first + a - row.first][0], row.spans[first + b - row.first][1]
         relevance = float(scores[first:last, 2].mean())
-        readings.append(SentenceReading(relevance - null_relevance, best - null_span, span))
+        readings.append(SentenceReading(relevance - null_relevance, best - null_span, span, null_span))
     return tuple(readings)
 
 

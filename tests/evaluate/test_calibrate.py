@@ -44,8 +44,11 @@ def test_a_calibration_is_kept_with_the_store_and_used(tmp_path: Path) -> None:
     assert own.fast == before.fast
     assert own.accurate.sentence == before.accurate.sentence
     features = DRAW.normal(size=(5, len(before.accurate.confidence.names)))
-    expected = fitted.slope * before.accurate.confidence(features) + fitted.shift
-    assert np.allclose(own.accurate.confidence(features), expected)
+    for scores, uncalibrated in (
+        (own.accurate.confidence, before.accurate.confidence),
+        (own.accurate.confidence_foreign, before.accurate.confidence_foreign),
+    ):
+        assert np.allclose(scores(features), fitted.slope * uncalibrated(features) + fitted.shift)
     assert own.accurate.risks[0] == tuple(fitted.risks[0])
 
 
