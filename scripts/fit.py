@@ -293,12 +293,7 @@ def _fit_confidence(part: dict, cases: Sequence[Case], mode: Mode) -> None:
             group.append("|".join(case.asked.answers) or case.asked.question)
     x, y, other = np.array(features), np.array(right), np.array(foreign)
     has_answer = np.array([bool(case.asked.paths) for case in mine])
-    sets = np.array(
-        [
-            "own" if case.kind in ("dev", "hard") else case.kind if case.kind == "few" else "foreign" if far else "same"
-            for case, far in zip(mine, foreign, strict=True)
-        ]
-    )
+    sets = np.array([_set_of(case, far) for case, far in zip(mine, foreign, strict=True)])
     weight = np.array([_SHARES[name] / np.mean(sets == name) for name in sets])
     held_out = np.empty(len(y))
     for key, those in (("confidence", ~other), ("confidence_foreign", other)):
@@ -316,18 +311,33 @@ def _fit_confidence(part: dict, cases: Sequence[Case], mode: Mode) -> None:
             "intercept": round(float(model.intercept_[0]), 4),
         }
     kinds = np.array([case.kind for case in mine])
-    for name in _SHARES:
-        for those in (sets == name) & (kinds != "hard") & has_answer, (sets == name) & (kinds != "hard") & ~has_answer:
-            share = 1 - _UNANSWERABLE if has_answer[those].all() else _UNANSWERABLE
-            weight[those] = _SHARES[name] * share / np.mean(those)
     asked = kinds != "hard"
-    part["risks"] = risk_curve(held_out[asked], y[asked].astype(float), weight[asked])
+    part["risks"] = risk_curve(held_out[asked], y[asked].astype(float), _as_asked(sets[asked], has_answer[asked]))
     for name, those in (
         ("development half", kinds == "dev"),
         ("hard questions", kinds == "hard"),
         *((name, sets == name) for name in ("same", "foreign", "few")),
     ):
         _report(name, held_out[those], y[those], has_answer[those])
+
+
+def _set_of(case: Case, foreign: bool) -> str:
+    """The one of _SHARES that a case weighs in."""
+    if case.kind == "few":
+        return "few"
+    if case.kind == "public":
+        return "foreign" if foreign else "same"
+    return "own"
+
+
+def _as_asked(sets: np.ndarray, has_answer: np.ndarray) -> np.ndarray:
+    """What each question weighs in the curve of risk: each set has its share, and a quarter of it no answer."""
+    weight = np.zeros(len(sets))
+    for name, share in _SHARES.items():
+        for answered, part in ((True, 1 - _UNANSWERABLE), (False, _UNANSWERABLE)):
+            those = (sets == name) & (has_answer == answered)
+            weight[those] = share * part / np.mean(those)
+    return weight
 
 
 def _report(name: str, p: np.ndarray, right: np.ndarray, answerable: np.ndarray) -> None:
