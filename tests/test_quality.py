@@ -14,6 +14,12 @@ from rag.types import Embedder
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 
+@pytest.fixture
+def own(settings: Settings, embedder: Embedder, tmp_path: Path) -> Settings:
+    """With a store that no other test has put anything into; `embedder`: the model is there."""
+    return settings.model_copy(update={"store": tmp_path / "vectorstore"})
+
+
 def evaluate(settings: Settings, *arguments: str | Path) -> None:
     command = [sys.executable, "-m", "rag", "eval", "--quiet", *map(str, arguments)]
     environment = os.environ | {"RAG_STORE": str(settings.store), "RAG_CACHE": str(settings.cache)}
@@ -26,22 +32,22 @@ def floors(**least: float) -> list[str]:
     return [part for name, value in least.items() for part in ("--fail-under", f"{names.get(name, name)}={value}")]
 
 
-def test_the_seeds_test_half(settings: Settings, embedder: Embedder, seeds: Path) -> None:
-    environment = os.environ | {"RAG_STORE": str(settings.store)}
+def test_the_seeds_test_half(own: Settings, seeds: Path) -> None:
+    environment = os.environ | {"RAG_STORE": str(own.store)}
     subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
     least = floors(verbatim=1.0, document=0.97, recall=0.93, answer_accuracy=0.59, abstention_recall=0.82)
-    evaluate(settings, seeds / "qa.jsonl", "--split", "test", *least)
+    evaluate(own, seeds / "qa.jsonl", "--split", "test", *least)
 
 
-def test_a_fixed_sample_of_xquad(settings: Settings, embedder: Embedder, data: Path) -> None:
+def test_a_fixed_sample_of_xquad(own: Settings, data: Path) -> None:
     least = floors(verbatim=1.0, document=0.94, recall=0.97, sentence=0.65)
-    evaluate(settings, data / "xquad" / "xquad.zh.json", "--build", "--sample", "100", *least)
+    evaluate(own, data / "xquad" / "xquad.zh.json", "--build", "--sample", "100", *least)
     crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--build", "--sample", "100"]
-    evaluate(settings, data / "xquad" / "xquad.en.json", *crossed, *floors(verbatim=1.0, document=0.67, recall=0.86))
+    evaluate(own, data / "xquad" / "xquad.en.json", *crossed, *floors(verbatim=1.0, document=0.67, recall=0.86))
 
 
-def test_follow_ups_of_the_development_half(settings: Settings, embedder: Embedder, seeds: Path, data: Path) -> None:
-    environment = os.environ | {"RAG_STORE": str(settings.store), "RAG_CACHE": str(settings.cache)}
+def test_follow_ups_of_the_development_half(own: Settings, seeds: Path, data: Path) -> None:
+    environment = os.environ | {"RAG_STORE": str(own.store), "RAG_CACHE": str(own.cache)}
     subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
     command = [
         sys.executable,

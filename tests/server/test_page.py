@@ -108,16 +108,16 @@ def test_an_answer_a_follow_up_and_the_source_at_the_right_place(opened: Open) -
     put(page, THEN)
     expect(page.locator(".understood")).to_have_text("理解为：智新科技今年的销量目标是多少？")
     assert "85万套" in last(page)
-    page.locator(".exchange").first.locator(".mark").hover()
+    page.locator(".exchange").first.locator(".mark").first.hover()
     expect(page.locator("#preview mark")).to_contain_text("达到53万套。")
-    page.locator(".exchange").first.locator(".mark").click()
+    page.locator(".exchange").first.locator(".mark").first.click()
     expect(page.locator("#preview")).to_be_hidden()
     here = page.locator("#pane mark.here")
     assert here.inner_text() == page.locator(".words").first.inner_text().removesuffix(" [1]")
     expect(here).to_be_in_viewport()
     page.keyboard.press("Escape")
     expect(page.locator("#pane")).to_be_hidden()
-    expect(page.locator(".exchange").first.locator(".mark")).to_be_focused()
+    expect(page.locator(".exchange").first.locator(".mark").first).to_be_focused()
     page.get_by_role("button", name="新对话").click()
     put(page, THEN)
     expect(page.locator(".understood")).to_have_count(0)
@@ -281,17 +281,19 @@ def test_keyboard_alone(opened: Open) -> None:
     expect(page.locator("#status")).to_have_text("Copied, with its sources")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"**{SALES}**\n\n> 智新科技有关负责人介绍")
-    assert "[^1]\n\n[^1]: " in copied
+    assert "[^1]" in copied
+    assert "\n\n[^1]: " in copied
     assert "/source/" in copied
-    page.keyboard.press("Shift+Tab")  # the citation
-    expect(page.locator(".mark")).to_be_focused()
+    for _ in range(page.locator(".mark").count()):
+        page.keyboard.press("Shift+Tab")  # the citations
+    expect(page.locator(".mark").first).to_be_focused()
     expect(page.locator("#preview mark")).to_contain_text("53万套")
     page.keyboard.press("Enter")
     expect(page.locator("#pane mark.here")).to_be_focused()
     page.keyboard.press("Escape")
-    expect(page.locator(".mark")).to_be_focused()
+    expect(page.locator(".mark").first).to_be_focused()
     page.keyboard.press("/")  # WCAG 2.1.4: no shortcut of a single character, which dictated words would set off
-    expect(page.locator(".mark")).to_be_focused()
+    expect(page.locator(".mark").first).to_be_focused()
 
 
 def test_the_focus_is_never_under_the_question_field(opened: Open) -> None:
@@ -299,7 +301,8 @@ def test_the_focus_is_never_under_the_question_field(opened: Open) -> None:
     for question in (SALES, UNANSWERED, SALES):
         put(page, question)
     page.locator("main").evaluate("main => { main.scrollTop = 0; document.querySelector('#theme').focus(); }")
-    for _ in range(7):  # the mark and the copying of two answers, three passages that came near
+    # the marks and the copying of two answers, three passages that came near
+    for _ in range(page.locator(".mark").count() + 5):
         page.keyboard.press("Tab")
         bottom, field = page.evaluate(
             "[document.activeElement, document.querySelector('#question')].map(one => one.getBoundingClientRect())"
@@ -348,7 +351,7 @@ def test_escape_closes_one_thing_at_a_time(opened: Open) -> None:
     page = opened()
     put(page, SALES)
     page.locator("#documents").click()
-    page.locator(".mark").hover()
+    page.locator(".mark").first.hover()
     expect(page.locator("#preview mark")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#preview")).to_be_hidden()
@@ -391,7 +394,7 @@ def test_both_languages_and_colours(opened: Open) -> None:
 def test_a_phone(opened: Open) -> None:
     page = opened(390, 844, has_touch=True, is_mobile=True)
     put(page, SALES)
-    page.locator(".mark").tap()
+    page.locator(".mark").first.tap()
     expect(page.locator("#preview mark")).to_contain_text("53万套")
     page.locator("#preview button").tap()
     expect(page.locator("#pane mark.here")).to_be_in_viewport()
@@ -418,7 +421,7 @@ def test_nothing_stands_in_the_way_of_anybody(opened: Open, width: int, scheme: 
     put(page, SALES)
     put(page, UNANSWERED)
     check_access(page)
-    page.locator(".exchange").first.locator(".mark").click()
+    page.locator(".exchange").first.locator(".mark").first.click()
     page.locator("#pane mark.here").wait_for()
     check_access(page)
     page.keyboard.press("Escape")
