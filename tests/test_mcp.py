@@ -197,16 +197,22 @@ def without_timings(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def command(settings: Settings, embedder: Embedder, seeds: Path) -> StdioServerParameters:
-    with open_store(settings.store, fingerprint_of(embedder), write=True) as store:
+def over_seeds(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """With a store that no other test sees."""
+    return settings.model_copy(update={"store": tmp_path_factory.mktemp("mcp") / "vectorstore"})
+
+
+@pytest.fixture(scope="module")
+def command(over_seeds: Settings, embedder: Embedder, seeds: Path) -> StdioServerParameters:
+    with open_store(over_seeds.store, fingerprint_of(embedder), write=True) as store:
         ingest([seeds], store, embedder, base=seeds.parent, limit_mb=20)
-    environment = os.environ | {"RAG_STORE": str(settings.store), "RAG_LANGUAGE": "auto"}
+    environment = os.environ | {"RAG_STORE": str(over_seeds.store), "RAG_LANGUAGE": "auto"}
     return StdioServerParameters(command=sys.executable, args=["-m", "rag", "mcp"], env=environment)
 
 
 @pytest.mark.model
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_an_agent_asks_the_seeds(command: StdioServerParameters, settings: Settings, seeds: Path, mode: str) -> None:
+def test_an_agent_asks_the_seeds(command: StdioServerParameters, over_seeds: Settings, seeds: Path, mode: str) -> None:
     lines = (seeds / "qa.jsonl").read_text(encoding="utf-8").splitlines()
     questions = [one["question"] for line in lines if (one := json.loads(line)).get("split") == "dev"][::5]
 
@@ -214,7 +220,7 @@ def test_an_agent_asks_the_seeds(command: StdioServerParameters, settings: Setti
         return [await client.call_tool("ask", {"question": question}) for question in [*questions, ""]]
 
     *results, empty = with_client(command, use, mode=mode)
-    local = open_assistant(settings)
+    local = open_assistant(over_seeds)
     assert len(results) >= 5
     for question, result in zip(questions, results, strict=True):
         expected = json.loads(json.dumps(dataclasses.asdict(local.ask(question))))
