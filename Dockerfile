@@ -10,9 +10,9 @@ RUN apt-get update \
 WORKDIR /src
 # First what changes seldom: the packages, so that a change of the code does not fetch them again.
 COPY Makefile pyproject.toml requirements.lock README.md ./
-COPY scripts/answering.py scripts/
+COPY scripts/maintain/answering.py scripts/maintain/
 RUN make VENV=/opt/build /opt/build/.packages \
-    && /opt/build/bin/python scripts/answering.py > /answering.lock \
+    && /opt/build/bin/python -m scripts.maintain.answering > /answering.lock \
     && python3 -m venv --without-pip /opt/rag \
     && /opt/build/bin/python -m pip --python /opt/rag/bin/python install --no-cache-dir --no-deps -r /answering.lock
 COPY rag rag

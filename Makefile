@@ -82,17 +82,17 @@ eval: setup
 	else echo 'No development data at $(DATA): only the seeds were evaluated.' >&2; fi
 
 reading: setup
-	@$(BIN)/python scripts/reading.py --data $(DATA)
+	@$(BIN)/python -m scripts.measure.reading --data $(DATA)
 
 benchmark: setup
-	@$(BIN)/python scripts/benchmark.py encode
+	@$(BIN)/python -m scripts.measure.benchmark encode
 
 compare: setup
-	@test -x $(PEERS)/bin/python || $(BIN)/python scripts/compare.py --setup $(PEERS)
-	@$(BIN)/python scripts/compare.py $(DATA)/xquad/xquad.zh.json --environment $(PEERS) --questions 300
+	@test -x $(PEERS)/bin/python || $(BIN)/python -m scripts.measure.compare --setup $(PEERS)
+	@$(BIN)/python -m scripts.measure.compare $(DATA)/xquad/xquad.zh.json --environment $(PEERS) --questions 300
 
 lock:
-	@$(PYTHON) scripts/lock.py
+	@$(PYTHON) scripts/maintain/lock.py
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(CLIENTS) vectorstore/* out build *.egg-info

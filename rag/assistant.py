@@ -1,4 +1,4 @@
-"""Wires the way out: question -> standalone question -> passages -> sentences -> Answer. `ask` is the main entry."""
+"""Wires the way out, down the stair of rag.answering: question -> Answer. `ask` is the main entry."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -7,23 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
-from rag.answer import Selection, answer, cite
+from rag.answering.choose import choose
+from rag.answering.cite import citation, cite, cite_nearest
+from rag.answering.judge import Judgement, judge
+from rag.answering.rank import Candidate, rank_sentences
+from rag.answering.read import STEPS, SURE, Readings, read_passages
+from rag.answering.retrieve import Found, retrieve, retrieve_supported
+from rag.answering.understand import prepare, understand
 from rag.cache import TextCache
-from rag.conversation import readings
 from rag.errors import QuestionError
 from rag.models import load_embedder, load_reader
-from rag.rank import Candidate, rank_sentences
-from rag.read import STEPS, SURE, Readings, read_passages
-from rag.retrieve import prepare, retrieve, support, weighed_words
 from rag.settings import Settings
 from rag.store import open_store
 from rag.text import SPLITTER_VERSION, use_dictionary
 from rag.types import Answer, Citation, Embedder, Fingerprint, Hit, IndexInfo, Mode, Query, Reader, Store, Turn
-from rag.weights import Weights, load_weights, own_weights
-
-_REWRITTEN = 2.0
-"""Support that a rewritten question must have over the question as it was asked, and 1 more for each likelier one. Set
-on the development half by `scripts/conversations.py --pairs`, as what the follow-up's own words weigh was."""
+from rag.weights import ModeWeights, Weights, load_weights, own_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +61,30 @@ class LocalAssistant:
         """
         question = self._checked(question)
         timings: dict[str, float] = {}
+        reader = None if mode == "fast" else self._reader
+        weights = self._weights_with(reader)
         with self._store.pinned(), _timed(timings, "total"):
-            query, hits = self._understand(" ".join(question.split()), history, timings)
-            chosen = self._select(query, hits, None if mode == "fast" else self._reader, timings)
+            found = self._find(" ".join(question.split()), history, timings)
+            candidates, judged = self._judge(found, reader, weights, timings)
+            answered = judged.confidence >= self._least(weights) and bool(candidates)
+            with _timed(timings, "answer"):
+                limit = self._settings.max_sentences
+                chosen = (
+                    choose(found.query, candidates, self._texts, weights.second_sentence, limit) if answered else ()
+                )
+                sentences, citations = cite(found.query, chosen, self._texts)
+                nearest = () if answered else cite_nearest(found.hits, self._texts)
             documents = self._index()
         return Answer(
             question=question,
-            standalone_question=query.text,
-            status=chosen.status,
-            reason=chosen.reason,
-            confidence=round(chosen.confidence, 4),
-            text="\n".join(sentence.text for sentence in chosen.sentences),
-            sentences=chosen.sentences,
-            citations=chosen.citations,
-            nearest=chosen.nearest,
+            standalone_question=found.query.text,
+            status="answered" if answered else "abstained",
+            reason=None if answered else judged.reason,
+            confidence=round(judged.confidence, 4),
+            text="\n".join(sentence.text for sentence in sentences),
+            sentences=sentences,
+            citations=citations,
+            nearest=nearest,
             index=documents,
             timings_ms={stage: round(spent, 2) for stage, spent in timings.items()},
         )
@@ -92,7 +100,7 @@ class LocalAssistant:
         with self._store.pinned():
             found = [(hit, self._texts.document(hit.passage.document_id)) for hit in self.search(question, k)]
             return [
-                (hit, cite(number, document, hit.passage.start, hit.passage.end))
+                (hit, citation(number, document, hit.passage.start, hit.passage.end))
                 for number, (hit, document) in enumerate(found, 1)
             ]
 
@@ -105,58 +113,44 @@ class LocalAssistant:
             if self._reader:
                 hits = hits[: STEPS[-1]]
                 read = read_passages(query.text, hits, self._reader, self._store, self._texts, self._pool)
-            weights = self._weights.accurate if self._reader else self._weights.fast
+            weights = self._weights_with(self._reader)
             candidates = rank_sentences(query, hits, self._store, self._texts, weights, read)
         return Explanation(query, tuple(hits), tuple(candidates))
 
-    def _understand(
-        self, question: str, history: Sequence[Turn], timings: dict[str, float]
-    ) -> tuple[Query, Sequence[Hit]]:
-        """The reading that the documents support best, with what was found for it; only that one is answered."""
-        found: list[tuple[Query, Sequence[Hit]]] = []
-        for reading in readings(question, history, self._settings.max_question_chars):
-            with _timed(timings, "encode"):
-                query = prepare(reading, self._store, self._embedder)
-            with _timed(timings, "retrieve"):
-                found.append((query, retrieve(query, self._store, self._texts, self._weights, self._settings.top_k)))
-        if len(found) == 1:
-            return found[0]
-        asked = weighed_words(question, self._store)
-        supports = [
-            support(hits, asked, self._texts) - (0 if query.text == question else _REWRITTEN + place)
-            for place, (query, hits) in enumerate(found)
-        ]
-        return found[supports.index(max(supports))]
+    def _find(self, question: str, history: Sequence[Turn], timings: dict[str, float]) -> Found:
+        with _timed(timings, "encode"):
+            limit = self._settings.max_question_chars
+            queries = understand(question, history, self._store, self._embedder, limit)
+        with _timed(timings, "retrieve"):
+            k = self._settings.top_k
+            return retrieve_supported(question, queries, self._store, self._texts, self._weights, k)
 
-    def _select(self, query: Query, hits: Sequence[Hit], reader: Reader | None, timings: dict[str, float]) -> Selection:
-        """The answer from few passages, and from more of them while it is unsure."""
-        if reader is None:
+    def _judge(
+        self, found: Found, reader: Reader | None, weights: ModeWeights, timings: dict[str, float]
+    ) -> tuple[list[Candidate], Judgement]:
+        """The sentences of few passages, best first, and how sure the best is; of more while that is unsure."""
+        query = found.query
+        readings: Readings = {}
+        for step in STEPS if reader else (len(found.hits),):
+            hits = found.hits[:step]
+            if reader:
+                with _timed(timings, "read"):
+                    new = hits[len(readings) :]
+                    readings |= read_passages(query.text, new, reader, self._store, self._texts, self._pool)
             with _timed(timings, "answer"):
-                return self._answer(query, hits, None)
-        read: Readings = {}
-        for step in STEPS:
-            with _timed(timings, "read"):
-                new = hits[len(read) : step]
-                read |= read_passages(query.text, new, reader, self._store, self._texts, self._pool)
-            with _timed(timings, "answer"):
-                chosen = self._answer(query, hits[:step], read)
-            if chosen.confidence >= SURE or len(hits) <= step:
+                candidates = rank_sentences(query, hits, self._store, self._texts, weights, readings or None)
+                judged = judge(query, candidates, self._store, self._texts, weights)
+            if judged.confidence >= SURE or len(found.hits) <= step:
                 break
-        return chosen
+        return candidates, judged
 
-    def _answer(self, query: Query, hits: Sequence[Hit], read: Readings | None) -> Selection:
-        weights = self._weights.fast if read is None else self._weights.accurate
+    def _weights_with(self, reader: Reader | None) -> ModeWeights:
+        return self._weights.accurate if reader else self._weights.fast
+
+    def _least(self, weights: ModeWeights) -> float:
+        """The confidence from which an answer is shown."""
         least = self._settings.min_confidence
-        return answer(
-            query,
-            hits,
-            self._store,
-            self._texts,
-            weights,
-            read,
-            max_sentences=self._settings.max_sentences,
-            min_confidence=weights.min_confidence(self._settings.max_risk) if least is None else least,
-        )
+        return weights.min_confidence(self._settings.max_risk) if least is None else least
 
     def _checked(self, question: str) -> str:
         limit = self._settings.max_question_chars

@@ -1,4 +1,4 @@
-"""The fitted numbers: how features weigh. Kept as text in weights.json, written by scripts/fit.py and by nothing
+"""The fitted numbers: how features weigh. Kept as text in weights.json, written by scripts/train/fit.py and by nothing
 else."""
 
 import json
@@ -42,8 +42,8 @@ class Linear:
 class ModeWeights:
     """How answers are picked in one mode."""
 
-    sentence: Linear  # ranks sentences; see rag.answer
-    confidence: Linear  # log-odds that the answer is right; see rag.confidence
+    sentence: Linear  # ranks sentences; see rag.answering.rank
+    confidence: Linear  # log-odds that the answer is right; see rag.answering.judge
     confidence_foreign: Linear  # the same, for a question in another script than the documents
     second_sentence: float  # a further sentence is shown where its share of the best one's odds is at least this
     risks: Risks  # (confidence, risk, coverage) on held-out data, rising confidence
@@ -67,7 +67,7 @@ class ModeWeights:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    passage: Linear  # ranks passages; see rag.retrieve
+    passage: Linear  # ranks passages; see rag.answering.retrieve
     fast: ModeWeights
     accurate: ModeWeights  # with the reader
 

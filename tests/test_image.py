@@ -37,7 +37,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture(scope="module")
 def left_out() -> set[str]:
     """Modules of the packages that requirements.lock has and the image has not."""
-    answering = runpy.run_path(str(ROOT / "scripts" / "answering.py"))["answering_lock"]()
+    answering = runpy.run_path(str(ROOT / "scripts" / "maintain" / "answering.py"))["answering_lock"]()
     lock = (ROOT / "requirements.lock").read_text("utf-8").splitlines()[1:]
     packages = {line.split("==")[0] for line in set(lock) - set(answering)}
     return {module for module, owners in packages_distributions().items() if set(owners) <= packages}

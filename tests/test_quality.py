@@ -51,7 +51,8 @@ def test_follow_ups_of_the_development_half(own: Settings, seeds: Path, data: Pa
     subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
     command = [
         sys.executable,
-        "scripts/conversations.py",
+        "-m",
+        "scripts.measure.conversations",
         "--split",
         "dev",
         "--pairs",

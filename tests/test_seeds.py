@@ -46,7 +46,7 @@ def test_unanswerable_questions_name_no_document(questions: list[dict]) -> None:
 def test_the_hard_questions_ask_nothing_of_the_test_half(
     seeds: Path, questions: list[dict], texts: dict[str, str]
 ) -> None:
-    hard = lines(seeds.parent / "scripts" / "hard_questions.jsonl")
+    hard = lines(seeds.parent / "scripts" / "train" / "hard_questions.jsonl")
     asked = {question["question"] for question in questions if question["split"] == "test"}
     gold = {
         (name, re.sub(r"\s", "", a))

@@ -1,7 +1,7 @@
 """The numbers that training changed, as they are kept with the package: int8 matrices with one scale a row.
 
 Everything that training left alone (word embeddings, lowest layers) comes from the packaged weights.
-scripts/train_reader.py writes the file; rag.models.export builds the reader from it.
+scripts/train/reader.py writes the file; rag.models.export builds the reader from it.
 """
 
 from collections.abc import Mapping

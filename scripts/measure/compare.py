@@ -1,7 +1,7 @@
 """The same passages, embedding weights and questions through what a user would pick instead of this project.
 
-    python scripts/compare.py --setup DIR                        a virtual environment with the other systems, once
-    python scripts/compare.py SET.json --environment DIR         the table, in Markdown
+    python -m scripts.measure.compare --setup DIR                   a virtual environment with the others, once
+    python -m scripts.measure.compare SET.json --environment DIR    the table, in Markdown
 
 SET is a SQuAD-style file: its paragraphs are the passages, one each. Every system (see compare_systems.py) runs alone,
 in a process of its own, so that neither the memory nor the imports of one count for another.
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from compare_systems import SYSTEMS
+from scripts.measure.compare_systems import SYSTEMS
 
 _REQUIREMENTS = Path(__file__).with_name("compare-requirements.txt")
 _SYSTEMS_FILE = Path(__file__).with_name("compare_systems.py")

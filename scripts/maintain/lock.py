@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write requirements.lock and requirements-dev.lock: what a fresh environment gets today, tried by installing it.
 
-python scripts/lock.py
+python -m scripts.maintain.lock
 """
 
 import json
@@ -12,7 +12,7 @@ import tomllib
 import venv
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TORCH = "torch==2.13.0"
 
 

@@ -9,12 +9,14 @@ zero for every passage, and the words have no say.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from rag.answering.understand import weighed_words
 from rag.cache import TextCache
-from rag.text import contains_word, content_words, idf, search_words, simplify, word_share, years
-from rag.types import Embedder, Hit, Query, Store
+from rag.text import contains_word, word_share, years
+from rag.types import Hit, Query, Store
 from rag.weights import Weights
 
 POOL = 30
@@ -24,23 +26,34 @@ PASSAGE_FEATURES = ("cosine", "sentence_cosine", "word_share", "years_missing")
 """What ranks a passage, in the order of its weights; see `rag.types.Hit`."""
 
 
-_OWN_WORDS = 8.0  # 4 to 12 do alike; see rag.assistant
+_REWRITTEN = 2.0
+"""Support that a rewritten question must have over the question as it was asked, and 1 more for each likelier one. Set
+on the development half by `scripts/measure/conversations.py --pairs`, as what the follow-up's own words weigh was."""
+
+_OWN_WORDS = 8.0  # 4 to 12 do alike
 
 
-def prepare(question: str, store: Store, embedder: Embedder) -> Query:
-    """Embed the question (simplified, as passages are) and weigh its content words by their information."""
-    vector = embedder.embed_questions([simplify(question)])[0]
-    return Query(question, vector, tuple(search_words(question)), weighed_words(question, store))
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """The one reading of a question that is answered, and the passages found for it, best first."""
+
+    query: Query
+    hits: tuple[Hit, ...]
 
 
-def weighed_words(question: str, store: Store) -> dict[str, float]:
-    """The content words of a question, each with its share of the question's information."""
-    words = content_words(question)
-    frequencies = store.word_frequencies(words)
-    total = store.passage_count()
-    information = [idf(total, frequencies[word]) for word in words]
-    mass = sum(information) or 1.0
-    return {word: bits / mass for word, bits in zip(words, information, strict=True)}
+def retrieve_supported(
+    question: str, queries: Sequence[Query], store: Store, texts: TextCache, weights: Weights, k: int
+) -> Found:
+    """Of the readings of `question`, the one that the documents support best, with its `k` best passages."""
+    found = [Found(query, tuple(retrieve(query, store, texts, weights, k))) for query in queries]
+    if len(found) == 1:
+        return found[0]
+    asked = weighed_words(question, store)
+    supports = [
+        support(one.hits, asked, texts) - (0 if one.query.text == question else _REWRITTEN + place)
+        for place, one in enumerate(found)
+    ]
+    return found[supports.index(max(supports))]
 
 
 def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: int) -> list[Hit]:

@@ -1,6 +1,6 @@
 """Speed, measured here and now, each thing beside what it is compared with.
 
-    python scripts/benchmark.py encode [--repetitions 5] [--json]
+    python -m scripts.measure.benchmark encode [--repetitions 5] [--json]
 
 Engines take turns, so that a busy machine is busy for all of them; the ratio of each turn is taken, then the median.
 """
@@ -31,7 +31,7 @@ from rag.models.weights import find_weights, read_weights
 from rag.settings import load_settings
 from rag.types import Embedder, Vectors
 
-SEEDS = Path(__file__).parent.parent / "seeds"
+SEEDS = Path(__file__).parents[2] / "seeds"
 
 QUESTIONS = (
     "去年全市地区生产总值是多少？",

@@ -14,16 +14,17 @@ from pathlib import Path
 import jieba.posseg
 import numpy as np
 import regex
-from corpora import LANGUAGES, Paragraph, as_document, built, drcd, news, xquad
 
+from rag.answering.retrieve import retrieve
+from rag.answering.understand import prepare
 from rag.cache import TextCache
 from rag.documents import split_document, text_document
 from rag.models.reading import lay_out, sentence_tokens
 from rag.models.unigram import Unigram
-from rag.retrieve import prepare, retrieve
 from rag.text import date_spans, figure_spans, focus_words, has_han, simplify
 from rag.types import Document, Embedder, Passage
 from rag.weights import load_weights
+from scripts.corpora import LANGUAGES, Paragraph, as_document, built, drcd, news, xquad
 
 _NEGATIVES = 4  # passages kept for a question
 _YEAR = regex.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kill `rag serve` under load, again and again: what it acknowledged must be there when it is back.
 
-python scripts/crash.py [--rounds 20]       SIGTERM and SIGKILL in turn
+python -m scripts.measure.crash [--rounds 20]       SIGTERM and SIGKILL in turn
 
 In each round some clients ask, one adds documents and removes some, and the signal comes at a random moment. After the
 restart `rag verify` must be clean, every document whose addition was acknowledged must be there, word for word, and
@@ -19,7 +19,7 @@ import threading
 import time
 from pathlib import Path
 
-from service import ROOT, Client, Service, development_questions, rag
+from scripts.measure.service import ROOT, Client, Service, development_questions, rag
 
 ASKING = 4
 BOUNDARY = "rag-crash-boundary"

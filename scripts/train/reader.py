@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Train the reader: a span head and a sentence head on the embedding model's own weights.
 
-    nohup nice python scripts/train_reader.py --out /tmp/reader &   # hours on two cores; start again to go on
-    python scripts/train_reader.py --out /tmp/reader --write        # into rag/models/reader.safetensors
+    nohup nice python -m scripts.train.reader --out /tmp/reader &   # hours on two cores; start again to go on
+    python -m scripts.train.reader --out /tmp/reader --write        # into rag/models/reader.safetensors
 
-What is learnt from is told in reader_examples.py, who may see which part of the data in corpora.py. The word embeddings
-and the lowest layers stay as they are. Checkpoints, a log with the losses (log.jsonl) and the learning curve
+What is learnt from is told in examples.py, who may see which part of it in scripts/corpora.py. The word embeddings and
+the lowest layers stay as they are. Checkpoints, a log with the losses (log.jsonl) and the learning curve
 stand in --out; the same seed and options give the same reader.
 """
 
@@ -23,8 +23,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from corpora import DATA, ROOT
-from reader_examples import Example, Examples
 from torch import nn
 from torch.nn import functional
 
@@ -36,6 +34,8 @@ from rag.models.unigram import Unigram
 from rag.models.weights import find_weights, read_weights
 from rag.settings import load_settings
 from rag.text import use_dictionary
+from scripts.corpora import DATA, ROOT
+from scripts.train.examples import Example, Examples
 
 WEIGHTS = ROOT / "rag" / "models" / READER_WEIGHTS_FILE
 _PAD = 1  # XLM-R's

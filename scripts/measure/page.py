@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The chat page in a browser: how soon the first answer stands there, its weight, and its pictures for the README.
 
-    python scripts/page.py [--images docs/images] [--browser /usr/bin/chromium]
+    python -m scripts.measure.page [--images docs/images] [--browser /usr/bin/chromium]
 
 Serves the seeds from a store of its own. Each of twenty questions of the development half of seeds/qa.jsonl is asked on
 a freshly loaded page; milliseconds are counted in the page, from the key press to the frame that shows the answer.
@@ -22,7 +22,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FIRST, THEN = "智新科技去年的销量是多少？", "那今年的目标呢？"
 UNANSWERED = "武汉无人驾驶出租车的起步价是多少元？"
 

@@ -1,4 +1,4 @@
-"""The systems that scripts/compare.py compares, each used as its own documentation says, and how one is measured.
+"""The systems that compare.py compares, each used as its own documentation says, and how one is measured.
 
     python compare_systems.py SYSTEM TASK.json RESULT.json
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the trained reader and the calibrated confidence are worth, on data that neither has seen.
 
-    python scripts/reading.py [--data ../shared/data] [--every N] [--part NAME ...] [--json FILE]
+    python -m scripts.measure.reading [--data ../shared/data] [--every N] [--part NAME ...] [--json FILE]
 
     languages   XQuAD's odd articles in twelve languages over all Chinese paragraphs: right sentence first, and how well
                 the words that answer are marked (F1)
@@ -24,7 +24,6 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from corpora import DATA, LANGUAGES, ROOT, OwnDocuments, Paragraph, as_document, built, drcd, xquad
 from sklearn.metrics import roc_auc_score
 
 from rag.assistant import LocalAssistant, fingerprint_of
@@ -38,6 +37,7 @@ from rag.store import open_store
 from rag.text import simplify, use_dictionary
 from rag.types import Answer, Store, Vectors
 from rag.weights import load_weights
+from scripts.corpora import DATA, LANGUAGES, ROOT, OwnDocuments, Paragraph, as_document, built, drcd, xquad
 
 RISKS = (0.05, 0.1, 0.15)
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rag.answering.read import Readings
 from rag.cache import TextCache
-from rag.read import Readings
 from rag.text import (
     asks_date,
     asks_figure,

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Load on `rag serve` from a second process on loopback: throughput, latency, memory.
 
-python scripts/load.py                      1, 8 and 64 clients, then 20,000 requests while memory is watched
-python scripts/load.py --requests 500 --memory-requests 0 --clients 1,8
+python -m scripts.measure.load                      1, 8 and 64 clients, then 20,000 requests while memory is watched
+python -m scripts.measure.load --requests 500 --memory-requests 0 --clients 1,8
 
 Asks the development questions of the seeds, over a store made of the seeds in a temporary folder. A refusal by one of
 the service's limits (429, 503) is counted apart and not timed. Exit code 1: a request failed, two answers to one
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 
-from service import ROOT, Client, Service, development_questions, rag, running
+from scripts.measure.service import ROOT, Client, Service, development_questions, rag, running
 
 REFUSED = (429, 503)
 MOST_GROWTH = 0.05  # of resident memory, between the first quarter and the end

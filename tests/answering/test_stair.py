@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from rag.answer import gather_evidence, locator
+from rag.answering.cite import highlights, locator
+from rag.answering.judge import Evidence, confidence, gather_evidence, reason
+from rag.answering.retrieve import support, years_missing
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.cache import TextCache
-from rag.choose import highlights
-from rag.confidence import Evidence, confidence, reason
 from rag.errors import QuestionError
 from rag.ingest import ingest
-from rag.retrieve import support, years_missing
 from rag.settings import Settings
 from rag.store import open_store
 from rag.text import idf
@@ -217,9 +216,9 @@ def test_small_formulas() -> None:
 
 
 def test_the_weights_name_the_features_in_their_order() -> None:
-    from rag.confidence import EVIDENCE as NAMES
-    from rag.rank import SentenceFeatures
-    from rag.retrieve import PASSAGE_FEATURES
+    from rag.answering.judge import EVIDENCE as NAMES
+    from rag.answering.rank import SentenceFeatures
+    from rag.answering.retrieve import PASSAGE_FEATURES
 
     weights = load_weights()
     assert weights.passage.names == PASSAGE_FEATURES

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """XQuAD's questions in twelve languages over its Chinese paragraphs: which paragraph comes first, by what.
 
-    python scripts/languages.py [--data ../shared/data] [--odd]
+    python -m scripts.measure.languages [--data ../shared/data] [--odd]
 
 All 240 paragraphs are in one store. "dense" ranks passages by the cosine of question and passage alone, "words" by BM25
 alone, "fused" is what `rag ask` uses. `--odd` asks only the questions of articles with an odd index, which nothing was
@@ -14,17 +14,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rag.answering.retrieve import retrieve
+from rag.answering.understand import prepare
 from rag.cache import TextCache
 from rag.evaluate import LocalSubjects
 from rag.evaluate.questions import SourceDocument
 from rag.progress import shown
-from rag.retrieve import prepare, retrieve
 from rag.settings import load_settings
 from rag.store import LocalStore
 from rag.types import Embedder
 from rag.weights import load_weights
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 LANGUAGES = ("zh", "en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi")
 
 
