@@ -161,6 +161,7 @@ class Query:
 
     text: str
     vector: Vectors  # [dim]
+    across: Vectors  # [dim]: the vector that Chinese text is compared with; the same where the question is Chinese
     terms: tuple[str, ...]  # for the word index
     words: dict[str, float]  # content words in matching form, each with its share of the question's information
 
@@ -225,6 +226,9 @@ class Embedder(Protocol):
 
     def embed_questions(self, texts: Sequence[str]) -> Vectors:
         """float32 [len(texts), dim]."""
+
+    def across(self, questions: Vectors) -> Vectors:
+        """Vectors of questions that are not Chinese -> those that Chinese text is compared with: float32 [n, dim]."""
 
 
 class Reader(Protocol):

@@ -8,10 +8,14 @@ Parts of a set are told apart by place alone, so that every script cuts them ali
     DRCD    every tenth paragraph (9)  validation: kept from everything that is trained or fitted
             the one before it (8)      fit
             the others                 train
+    reports articles 7, 15, 23, ...    validation
+            articles 3, 11, 19, ...    fit
+            the others                 train, with those of report_questions.jsonl
 """
 
 import json
 import random
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +29,9 @@ from rag.types import Document, Embedder
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / ".." / "shared" / "data"
+REPORT_QUESTIONS = ROOT / "scripts" / "train" / "report_questions.jsonl"
+REPORT_TRANSLATIONS = ROOT / "scripts" / "train" / "report_translations.jsonl"  # of Chinese ones, in 14 languages
+_REPORT_CHARS = 900  # longer articles were cut there before they were asked about
 LANGUAGES = ("zh", "en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi")
 
 
@@ -32,8 +39,10 @@ LANGUAGES = ("zh", "en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "
 class Question:
     id: str
     text: str
-    answer: str
-    start: int  # offset of the answer in the paragraph
+    answer: str  # "": the paragraph does not say
+    start: int  # offset of the answer in the paragraph, or of the sentence that tempts where nothing answers
+    language: str = "zh"
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class Paragraph:
     text: str
     part: str  # "train", "fit", "validation" or "test"
     questions: tuple[Question, ...]
+    date: str | None = None  # as printed above it
 
 
 def xquad(data: Path, language: str) -> list[Paragraph]:
@@ -88,8 +98,91 @@ def news(data: Path) -> Iterator[tuple[str, str]]:
                 yield date.strip(), text.strip()
 
 
+def reports(data: Path, translated: bool = False) -> list[Paragraph]:
+    """The articles of reports/train.json, then those that report_questions.jsonl asks about.
+
+    `translated`: with those questions of the training part once more that report_translations.jsonl has in another
+    language.
+    """
+    found = _reports(data)
+    if not translated:
+        return found
+    lines = map(json.loads, REPORT_TRANSLATIONS.read_text("utf-8").splitlines())
+    other = {one["id"]: one for one in lines}
+    return [
+        replace(article, questions=article.questions + tuple(_translated(article.questions, other)))
+        if article.part == "train"
+        else article
+        for article in found
+    ]
+
+
+def _translated(questions: Sequence[Question], other: dict[str, dict]) -> Iterator[Question]:
+    for question in questions:
+        if one := other.get(question.id):
+            yield replace(question, id=f"{question.id}-{one['lang']}", text=one["question"], language=one["lang"])
+
+
+def _reports(data: Path) -> list[Paragraph]:
+    found = []
+    for place, article in enumerate(json.loads((data / "reports" / "train.json").read_text("utf-8"))["data"]):
+        paragraph = article["paragraphs"][0]
+        asked = tuple(
+            Question(
+                qa["id"],
+                qa["question"],
+                qa["answers"][0]["text"] if qa["answers"] else "",
+                qa["answers"][0]["answer_start"] if qa["answers"] else qa["sentence_start"],
+                qa["lang"],
+                qa["kind"],
+            )
+            for qa in paragraph["qas"]
+        )
+        part = {7: "validation", 3: "fit"}.get(place % 8, "train")
+        found.append(
+            Paragraph(f"reports-{place:04d}.txt", "", paragraph["context"], part, asked, _date(article["date"]))
+        )
+    return found + list(_more_reports(data, len(found)))
+
+
+def _more_reports(data: Path, first: int) -> Iterator[Paragraph]:
+    """Questions kept without their articles' text, which stands in news/ at the line that `source` names."""
+    if not REPORT_QUESTIONS.exists():
+        return
+    asked: dict[str, list[dict]] = {}
+    for line in REPORT_QUESTIONS.read_text("utf-8").splitlines():
+        one = json.loads(line)
+        asked.setdefault(one["source"], []).append(one)
+    lines: dict[str, list[str]] = {}
+    for number, (source, questions) in enumerate(asked.items(), first):
+        name, _, place = source.partition(":")
+        if name not in lines:
+            lines[name] = (data / "news" / f"{name}.txt").read_text("utf-8").split("\n")
+        date, _, text = lines[name][int(place) - 1].partition("，正文：")
+        text = text.strip()[:_REPORT_CHARS]
+        kept = tuple(
+            Question(f"{source}-{n}", q["question"], q["answer"] or "", _start(text, q), q["lang"], q["kind"])
+            for n, q in enumerate(questions)
+        )
+        yield Paragraph(f"reports-{number:04d}.txt", "", text, "train", kept, _date(date))
+
+
+def _date(printed: str) -> str | None:
+    """Some lines carry a place name or a source where others have the date."""
+    found = re.match(r"\s*(\d{4}-\d\d-\d\d)", printed)
+    return found[1] if found else None
+
+
+def _start(text: str, question: dict) -> int:
+    at = text.index(question["sentence"])
+    return at + question["sentence"].index(question["answer"] or "")
+
+
 def as_document(paragraph: Paragraph, titled: bool = True) -> Document:
-    return text_document(paragraph.text, paragraph.name, paragraph.title if titled else "")
+    """`titled`: with its title and date."""
+    if not titled:
+        return text_document(paragraph.text, paragraph.name)
+    return text_document(paragraph.text, paragraph.name, paragraph.title, paragraph.date)
 
 
 _OWN = 5  # documents of each question's own

@@ -61,6 +61,9 @@ class FakeEmbedder:
 
     embed_questions = embed_passages
 
+    def across(self, questions: Vectors) -> Vectors:
+        return questions
+
 
 @pytest.fixture
 def fake_embedder() -> FakeEmbedder:

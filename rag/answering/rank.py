@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rag.answering.read import Readings
+from rag.answering.understand import vector_for
 from rag.cache import TextCache
 from rag.text import (
     asks_date,
@@ -76,7 +77,8 @@ def rank_sentences(
     for hit, (sentences, vectors) in zip(hits, groups, strict=True):
         document = texts.document(hit.passage.document_id)
         read = readings[hit.passage.id] if readings else (None,) * len(sentences)
-        for sentence, cosine, reading in zip(sentences, vectors @ query.vector, read, strict=True):
+        cosines = vectors @ vector_for(query, texts.folded(hit.passage))
+        for sentence, cosine, reading in zip(sentences, cosines, read, strict=True):
             text = document.text[sentence.start : sentence.end]
             folded = fold(text)
             rows.append(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag.answering.understand import weighed_words
+from rag.answering.understand import vector_for, weighed_words
 from rag.cache import TextCache
 from rag.text import contains_word, word_share, years
 from rag.types import Hit, Query, Store
@@ -58,7 +58,11 @@ def retrieve_supported(
 
 def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: int) -> list[Hit]:
     """The `k` best passages, best first; ties by passage id. Fewer where the store holds fewer."""
-    dense = {passage_id: rank for rank, (passage_id, _) in enumerate(store.search_dense(query.vector, POOL), 1)}
+    vectors = [query.vector] if query.across is query.vector else [query.across, query.vector]
+    dense: dict[str, int] = {}
+    for vector in vectors:
+        for rank, (passage_id, _) in enumerate(store.search_dense(vector, POOL), 1):
+            dense[passage_id] = min(rank, dense.get(passage_id, rank))
     lexical = {passage_id: rank for rank, (passage_id, _) in enumerate(store.search_words(query.terms, POOL), 1)}
     ids = sorted(dense.keys() | lexical.keys())
     passages = store.passages(ids)
@@ -66,14 +70,13 @@ def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: 
         return []
     ids = [passage.id for passage in passages]
     features = np.empty((len(ids), len(PASSAGE_FEATURES)))
-    features[:, 0] = store.passage_vectors(ids) @ query.vector
-    features[:, 1] = [
-        max(vectors @ query.vector, default=cosine)
-        for (_, vectors), cosine in zip(store.sentences(ids), features[:, 0], strict=True)
-    ]
+    own, sentences = store.passage_vectors(ids), store.sentences(ids)
     asked_years = set(years(query.text))
     for row, passage in enumerate(passages):
         folded = texts.folded(passage)
+        vector = vector_for(query, folded)
+        features[row, 0] = own[row] @ vector
+        features[row, 1] = max(sentences[row][1] @ vector, default=features[row, 0])
         features[row, 2] = word_share(query.words, folded)
         features[row, 3] = years_missing(asked_years, folded)
     scores = weights.passage(features)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from rag.conversation import readings
-from rag.text import content_words, idf, search_words, simplify
-from rag.types import Embedder, Query, Store, Turn
+from rag.text import content_words, idf, is_chinese, search_words, simplify
+from rag.types import Embedder, Query, Store, Turn, Vectors
 
 
 def understand(question: str, history: Sequence[Turn], store: Store, embedder: Embedder, limit: int) -> list[Query]:
@@ -16,7 +16,13 @@ def understand(question: str, history: Sequence[Turn], store: Store, embedder: E
 def prepare(question: str, store: Store, embedder: Embedder) -> Query:
     """Embed the question (simplified, as passages are) and weigh its content words by their information."""
     vector = embedder.embed_questions([simplify(question)])[0]
-    return Query(question, vector, tuple(search_words(question)), weighed_words(question, store))
+    across = vector if is_chinese(question) else embedder.across(vector[None])[0]
+    return Query(question, vector, across, tuple(search_words(question)), weighed_words(question, store))
+
+
+def vector_for(query: Query, text: str) -> Vectors:
+    """The question's vector [dim] that `text` is compared with."""
+    return query.vector if query.across is query.vector or not is_chinese(text) else query.across
 
 
 def weighed_words(question: str, store: Store) -> dict[str, float]:

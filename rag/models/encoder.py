@@ -4,13 +4,14 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import ModelBuildError
-from rag.models.layout import EMBEDDER_NAME, MAX_TOKENS, MODEL_FILE, PROMPTS
+from rag.models.layout import EMBEDDER_NAME, MAX_TOKENS, MODEL_FILE, PROMPTS, QUESTION_MAP_FILE
 from rag.models.unigram import Unigram
 from rag.types import Vectors
 
@@ -41,6 +42,8 @@ class OnnxEmbedder:
         self._threads = threads or os.cpu_count() or 1
         self._together = open_session(folder, MODEL_FILE, self._threads)
         self.dim = int(self._together.get_outputs()[0].shape[-1])
+        with files("rag.models").joinpath(QUESTION_MAP_FILE).open("rb") as file:
+            self._map = np.load(file).astype(np.float32)
         try:
             self._tokenizer = Unigram(folder)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -54,6 +57,11 @@ class OnnxEmbedder:
 
     def embed_questions(self, texts: Sequence[str]) -> Vectors:
         return self._embed(PROMPTS["query"], texts)
+
+    def across(self, questions: Vectors) -> Vectors:
+        """By a linear map that scripts/train/across.py fitted for questions over Chinese text."""
+        moved = questions @ self._map[:-1] + self._map[-1]
+        return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), dtype=np.float32)
 
     def _embed(self, prompt: str, texts: Sequence[str]) -> Vectors:
         if len(texts) == 1 or self._threads == 1:

@@ -49,6 +49,10 @@ class SentenceTransformerEmbedder:
     def embed_questions(self, texts: Sequence[str]) -> Vectors:
         return self._embed(self._prompt("query"), texts)
 
+    def across(self, questions: Vectors) -> Vectors:
+        """As they are."""
+        return questions
+
     def _prompt(self, *names: str) -> str:
         prompts = (self._model.prompts.get(name) for name in names)
         return next((prompt for prompt in prompts if prompt), "")

@@ -19,6 +19,9 @@ READER_NAME = f"{MODEL_NAME}-reader-1"
 
 READER_WEIGHTS_FILE = "reader.safetensors"  # in the package: what training changed
 
+QUESTION_MAP_FILE = "question_map.npy"
+"""In the package, float16 [dim + 1, dim]: takes a question's vector to Chinese text; the last row is the bias."""
+
 MODEL_FILE = "model.onnx"
 DATA_FILE = "model.data"  # the weights of MODEL_FILE
 READER_FILE = "reader.onnx"

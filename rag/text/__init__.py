@@ -19,7 +19,7 @@ from rag.text.asks import (
     years,
 )
 from rag.text.cloze import cloze_questions
-from rag.text.forms import fold, fold_aligned, has_han, needs_space, scripts_differ, simplify
+from rag.text.forms import fold, fold_aligned, has_han, is_chinese, needs_space, scripts_differ, simplify
 from rag.text.sentences import is_finished, sentence_spans
 from rag.text.words import (
     build_dictionary,
@@ -58,6 +58,7 @@ __all__ = [
     "has_han",
     "holds_asked_unit",
     "idf",
+    "is_chinese",
     "is_finished",
     "is_name",
     "needs_space",

@@ -53,6 +53,11 @@ def _is_wide(character: str) -> bool:
     return unicodedata.east_asian_width(character) in "WF" or character in "“”‘’—…"
 
 
+def is_chinese(text: str) -> bool:
+    """Whether a text is mostly written in Chinese characters, and not Japanese."""
+    return _script(text) == "Han"
+
+
 def scripts_differ(question: str, text: str) -> bool:
     """Whether hardly any word of `question` could occur in `text`, whatever it says: another script."""
     return _script(question) != _script(text)

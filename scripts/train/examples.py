@@ -1,15 +1,20 @@
 """What the reader is trained on: rows of tokens with the words and the sentence that answer, or nothing.
 
-Four kinds. **Reading**: questions of DRCD and XQuAD with the passage that answers, XQuAD's also across languages.
+Five kinds. **Reading**: questions of DRCD and XQuAD with the passage that answers, XQuAD's also across languages.
+**Reports**: questions written by hand over reports and news, near misses with the sentence that tempts among them.
 **Hard negatives**: the same questions with what the project's own retriever finds beside it. **Swapped**: a year, a
 name or the thing asked for exchanged for another, so that the same passage no longer answers. **News**: a figure or
 date of a news sentence asked for by rule.
+
+The reader learns in two stages: `reading` from all but the reports, `reports` from those and a share of the first, so
+that nothing is forgotten.
 """
 
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import jieba.posseg
 import numpy as np
@@ -21,12 +26,16 @@ from rag.cache import TextCache
 from rag.documents import split_document, text_document
 from rag.models.reading import lay_out, sentence_tokens
 from rag.models.unigram import Unigram
-from rag.text import date_spans, figure_spans, focus_words, has_han, simplify
+from rag.text import date_spans, figure_spans, focus_words, has_han, said_years, simplify
 from rag.types import Document, Embedder, Passage
 from rag.weights import load_weights
-from scripts.corpora import LANGUAGES, Paragraph, as_document, built, drcd, news, xquad
+from scripts.corpora import LANGUAGES, Paragraph, as_document, built, drcd, news, reports, xquad
 
 _NEGATIVES = 4  # passages kept for a question
+_BESIDE, _MISSED = 0.6, 0.35  # odds of a hard negative beside a question that its article answers, and a near miss
+_KEPT = 900  # questions of DRCD, and as many of XQuAD, in an epoch of the second stage
+
+Stage = Literal["reading", "reports"]
 _YEAR = regex.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _NAME = regex.compile(r"(?<=[\p{Ll},;] )\p{Lu}\p{Ll}{2,}(?: \p{Lu}\p{Ll}+)*")
 _NAME_TAGS = ("nr", "ns", "nt", "nz", "nrt")
@@ -60,29 +69,31 @@ class Asked:
 
     question: str
     piece: Piece
-    answer: tuple[int, int]  # [start, end) in piece.text
+    answer: tuple[int, int] | None  # [start, end) in piece.text; None: not answered there
     others: tuple[Piece, ...]
 
 
 class Examples:
-    """All examples of an epoch, drawn anew from (seed, epoch)."""
+    """All examples of an epoch, drawn anew from (seed, stage, epoch)."""
 
-    def __init__(self, data: Path, embedder: Embedder, tokenizer: Unigram, stores: Path, seed: int) -> None:
-        self._embedder, self._tokenizer, self._stores, self._seed = embedder, tokenizer, stores, seed
+    def __init__(
+        self, data: Path, embedder: Embedder, tokenizer: Unigram, stores: Path, seed: int, stage: Stage, share: float
+    ) -> None:
+        """`share` of the training articles of the reports are learnt from."""
+        self._embedder, self._tokenizer, self._stores = embedder, tokenizer, stores
+        self._seed, self._stage = seed, stage
         self._drcd = [one for titled in (True, False) for one in self._reading(drcd(data), "drcd-all", titled)]
         self._xquad = self._crossed(data)
+        if stage == "reports":
+            self._reports = list(self._from_reports(reports(data), share))
+            return
         self._news = list(self._from_news(data, 6000))
         chinese = [one.question for one in (*self._drcd, *self._news)]
         self._words = _word_pools([one.question for group in self._xquad for one in group.questions.values()] + chinese)
 
     def epoch(self, number: int, limit: int | None = None) -> list[Example]:
-        draw = random.Random(f"{self._seed}-{number}")
-        asked: list[tuple[Asked, float, float]] = []  # with the odds of a hard negative and of a swap beside it
-        half = len(self._drcd) // 2
-        asked += [(self._drcd[i + half * (draw.random() < 0.3)], 0.35, 0.08) for i in range(half)]
-        for group in self._xquad:
-            asked += [(group.draw(draw, language), 0.35, 0.08) for language in LANGUAGES]
-        asked += [(one, 0.3, 0.3) for one in draw.sample(self._news, len(self._news) // 3)]
+        draw = random.Random(f"{self._seed}-{self._stage}-{number}")
+        asked = self._mixed(draw) if self._stage == "reports" else self._read(draw)
         draw.shuffle(asked)
         examples = []
         for one, negative, swapped in asked[:limit]:
@@ -93,6 +104,22 @@ class Examples:
                 examples.append(self._example(other, one.piece, None))
         draw.shuffle(examples)
         return [example for example in examples if example is not None]
+
+    def _read(self, draw: random.Random) -> list[tuple[Asked, float, float]]:
+        """The first stage: questions, each with the odds of a hard negative and of a swap beside it."""
+        half = len(self._drcd) // 2
+        asked = [(self._drcd[i + half * (draw.random() < 0.3)], 0.35, 0.08) for i in range(half)]
+        asked += [(group.draw(draw, language), 0.35, 0.08) for group in self._xquad for language in LANGUAGES]
+        asked += [(one, 0.3, 0.3) for one in draw.sample(self._news, len(self._news) // 3)]
+        return asked
+
+    def _mixed(self, draw: random.Random) -> list[tuple[Asked, float, float]]:
+        """The second stage: the reports, and enough of the first stage's questions to keep what they taught."""
+        asked = [(one, _MISSED if one.answer is None else _BESIDE, 0.0) for one in self._reports]
+        asked += [(one, 0.35, 0.0) for one in draw.sample(self._drcd, _KEPT)]
+        crossed = [(group, language) for group in self._xquad for language in LANGUAGES]
+        asked += [(group.draw(draw, language), 0.35, 0.0) for group, language in draw.sample(crossed, _KEPT)]
+        return asked
 
     def _example(self, question: str, piece: Piece, answer: tuple[int, int] | None) -> Example | None:
         row = lay_out(self._tokenizer, question, piece.context, piece.text)
@@ -178,6 +205,30 @@ class Examples:
                 groups.append(Crossed(questions, answered))
         return groups
 
+    def _from_reports(self, articles: Sequence[Paragraph], share: float) -> Iterator[Asked]:
+        """The questions of the training part: with the passage that answers or tempts, and others that do not."""
+        near = self._retriever([as_document(one) for one in articles], "reports")
+        trained = [one for one in articles if one.part == "train"]
+        cut = {one.name: self._pieces(as_document(one, titled=place % 4 > 0)) for place, one in enumerate(trained)}
+        for article in trained[: round(share * len(trained))]:
+            document = as_document(article)
+            for question in article.questions:
+                place = _place(document, article, question.answer or article.text[question.start :][:8], question.start)
+                found = place and _around(cut[article.name], place)
+                if not found:
+                    continue
+                piece, answer = found
+                own = [one for one in cut[article.name] if one is not piece]
+                found_near = [
+                    min(cut[path], key=lambda one: abs(one.start - start))
+                    for path, start in near(question.id, question.text)
+                    if path in cut and path != article.name
+                ]
+                others = [
+                    one for one in (*own[:2], *found_near) if not question.answer or question.answer not in one.text
+                ]
+                yield Asked(question.text, piece, answer if question.answer else None, tuple(others[:_NEGATIVES]))
+
     # --- made ----------------------------------------------------------------------------------------------------
 
     def _swap(self, one: Asked, draw: random.Random) -> str | None:
@@ -232,7 +283,9 @@ class Crossed:
 
 def _piece(document: Document, passage: Passage, sentences: Sequence[tuple[int, int]]) -> Piece:
     inside = tuple((a - passage.start, b - passage.start) for a, b in sentences if passage.start <= a < passage.end)
-    return Piece(passage.context, document.text[passage.start : passage.end], inside, passage.start)
+    text = document.text[passage.start : passage.end]
+    said = said_years(simplify(text), document.date[:4]) if document.date else ""
+    return Piece(f"{passage.context} {said}".strip(), text, inside, passage.start)
 
 
 def _place(document: Document, paragraph: Paragraph, answer: str, start: int) -> tuple[int, int] | None:

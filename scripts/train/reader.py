@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Train the reader: a span head and a sentence head on the embedding model's own weights.
 
-    nohup nice python -m scripts.train.reader --out /tmp/reader &   # hours on two cores; start again to go on
+    nohup nice python -m scripts.train.reader --stage reading --out /tmp/first &   # start again to go on
+    python -m scripts.train.reader --stage reading --out /tmp/first --write /tmp/first.safetensors
+    nohup nice python -m scripts.train.reader --start /tmp/first.safetensors --out /tmp/reader &
     python -m scripts.train.reader --out /tmp/reader --write        # into rag/models/reader.safetensors
 
 What is learnt from is told in examples.py, who may see which part of it in scripts/corpora.py. The word embeddings and
-the lowest layers stay as they are. Checkpoints, a log with the losses (log.jsonl) and the learning curve
-stand in --out; the same seed and options give the same reader.
+the lowest layers stay as they are. Checkpoints and a log (log.jsonl: losses, and after every epoch of the second
+stage what the reports' validation part says) stand in --out; the same seed and options give the same reader.
 """
 
 import argparse
@@ -17,7 +19,8 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,18 +32,19 @@ from torch.nn import functional
 from rag.models import built_model, load_embedder
 from rag.models.bundled import write_model_folder
 from rag.models.layout import READER_WEIGHTS_FILE
-from rag.models.trained import write_trained
+from rag.models.trained import read_trained, write_trained
 from rag.models.unigram import Unigram
 from rag.models.weights import find_weights, read_weights
 from rag.settings import load_settings
 from rag.text import use_dictionary
 from scripts.corpora import DATA, ROOT
+from scripts.train.checks import ReportsCheck
 from scripts.train.examples import Example, Examples
 
 WEIGHTS = ROOT / "rag" / "models" / READER_WEIGHTS_FILE
 _PAD = 1  # XLM-R's
 _POOL = 50  # batches that are cut from one pool of rows sorted by length
-_RESTART = 0.6  # rate of the second epoch and later, as a share of the first one's
+_AVERAGE = 0.998  # of the averaged weights kept at each step (Polyak & Juditsky 1992)
 _MASKED = 0.05  # share of tokens hidden in training, in place of dropout, which is slow on processors
 
 
@@ -74,18 +78,32 @@ class ReaderModel(nn.Module):
         """[rows, tokens] -> [rows, tokens, 3]."""
         return self.head(self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state)
 
+    def start_from(self, path: Path) -> None:
+        """Take over what an earlier stage learnt."""
+        learnt = {
+            name if name.startswith("head.") else f"encoder.{name}": torch.from_numpy(value)
+            for name, value in read_trained(path).items()
+        }
+        unknown = self.load_state_dict(learnt, strict=False).unexpected_keys
+        if unknown:
+            sys.exit(f"{path}: {unknown[0]} is not part of this model.")
+
     def trained(self) -> dict[str, torch.Tensor]:
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
 
 
-def losses(scores: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cross entropy of start and end (Devlin et al. 2019), and of the sentence among the passage's and "none"."""
+def losses(scores: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Cross entropy of start and end (Devlin et al. 2019), of the sentence among the passage's and "none", and what
+    ties the two: the divergence of the sentence that the start's odds fall on from the sentence scored highest."""
     scores = scores.float()
     edges = scores[..., :2].masked_fill(~batch.mask.bool()[..., None], -1e4)
     span = functional.cross_entropy(edges[..., 0], batch.answers[:, 0]) / 2
     span = span + functional.cross_entropy(edges[..., 1], batch.answers[:, 1]) / 2
     relevance = (batch.spread @ scores[..., 2:]).squeeze(-1).masked_fill(batch.missing, -1e4)
-    return span, functional.cross_entropy(relevance, batch.gold)
+    inside = (batch.spread > 0).float() @ edges[..., 0].softmax(-1)[..., None]
+    odds = (inside.squeeze(-1) + 1e-6).log()
+    tie = functional.kl_div(odds, relevance.log_softmax(-1), reduction="batchmean", log_target=True)
+    return span, functional.cross_entropy(relevance, batch.gold), tie
 
 
 def collate(examples: Sequence[Example], draw: np.random.Generator | None) -> Batch:
@@ -137,6 +155,7 @@ class Training:
     def __init__(self, model: ReaderModel, out: Path, options: argparse.Namespace) -> None:
         self.model, self.options = model, options
         self._checkpoint, self._log = out / "checkpoint.pt", out / "log.jsonl"
+        self._average = {name: value.detach().clone() for name, value in model.trained().items()}
         decayed = [value for name, value in model.trained().items() if value.ndim > 1]
         others = [value for name, value in model.trained().items() if value.ndim == 1]
         groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
@@ -146,35 +165,52 @@ class Training:
             state = torch.load(self._checkpoint, weights_only=True)
             model.load_state_dict(state["model"], strict=False)
             self._optimizer.load_state_dict(state["optimizer"])
-            self.step = state["step"]
+            self._average, self.step = state["average"], state["step"]
 
-    def run(self, plan: Sequence[Sequence[Sequence[Example]]]) -> None:
+    def run(self, plan: Sequence[Sequence[Sequence[Example]]], check: ReportsCheck | None) -> None:
         """One step for each batch of each epoch of `plan`; those done before are passed over."""
         started, seen, sums, steps = time.time(), 0, np.zeros(2), sum(map(len, plan))
-        rates = [self.options.rate * share for number, epoch in enumerate(plan) for share in _cycle(number, len(epoch))]
-        torch.set_num_threads(os.cpu_count() or 1)
+        ends = set(np.cumsum([len(epoch) for epoch in plan]).tolist())
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
         for step, examples in enumerate(batch for epoch in plan for batch in epoch):
             if step < self.step:
                 continue
             batch = collate(examples, np.random.default_rng([self.options.seed, step]))
             for group in self._optimizer.param_groups:
-                group["lr"] = rates[step]
+                group["lr"] = self.options.rate * _share_of_rate(step, steps)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 scores = self.model(batch.ids, batch.mask)
-            span, sentence = losses(scores, batch)
-            (span + sentence).backward()
+            span, sentence, tie = losses(scores, batch)
+            (span + sentence + self.options.tie * tie).backward()
             nn.utils.clip_grad_norm_(self.model.trained().values(), 1.0)
             self._optimizer.step()
             self._optimizer.zero_grad(set_to_none=True)
             self.step = step + 1
+            keep = min(_AVERAGE, self.step / (self.step + 10))
+            for name, value in self.model.trained().items():
+                self._average[name].lerp_(value.detach(), 1 - keep)
             seen += batch.ids.numel()
             sums = 0.98 * sums + 0.02 * np.array([span.item(), sentence.item()])
             if self.step % 25 == 0:
                 shown = sums / (1 - 0.98 ** min(self.step, 10_000))
                 rate = seen / (time.time() - started)
                 self._note(step=self.step, of=steps, span=shown[0], sentence=shown[1], tokens_per_s=rate)
-            if self.step % 500 == 0 or self.step == steps:
+            if self.step % 200 == 0 or self.step == steps:
                 self.save()
+            if self.step in ends and check:
+                self._note(step=self.step, averaged=0, **check(self.model))
+                with self.averaged():
+                    self._note(step=self.step, averaged=1, **check(self.model))
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """While entered, the model holds the averaged weights."""
+        own = {name: value.detach().clone() for name, value in self.model.trained().items()}
+        self.model.load_state_dict(self._average, strict=False)
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(own, strict=False)
 
     def _note(self, **facts: float) -> None:
         facts = {name: round(float(value), 4) for name, value in facts.items()}
@@ -183,20 +219,22 @@ class Training:
         print("  ".join(f"{name} {value:g}" for name, value in facts.items()), file=sys.stderr, flush=True)
 
     def save(self) -> None:
-        state = {"model": self.model.trained(), "optimizer": self._optimizer.state_dict(), "step": self.step}
+        state = {
+            "model": self.model.trained(),
+            "average": self._average,
+            "optimizer": self._optimizer.state_dict(),
+            "step": self.step,
+        }
         temporary = self._checkpoint.with_suffix(".new")
         torch.save(state, temporary)
         temporary.replace(self._checkpoint)
 
 
-def _cycle(number: int, steps: int) -> list[float]:
-    """Learning rates of an epoch as shares: up over its first twentieth, then down to nothing in a straight line.
-
-    With warm restarts (Loshchilov & Hutter 2017), the later ones lower: after every epoch stands a finished reader, and
-    another epoch can be added to it.
-    """
-    warm, peak = max(1, steps // 20), 1.0 if number == 0 else _RESTART
-    return [peak * min((step + 1) / warm, (steps - step) / max(1, steps - warm)) for step in range(steps)]
+def _share_of_rate(step: int, steps: int) -> float:
+    """The learning rate as a share of its peak: up over the first twentieth, then down to nothing in a straight
+    line."""
+    warm = max(1, steps // 20)
+    return min((step + 1) / warm, (steps - step) / max(1, steps - warm))
 
 
 def planned(options: argparse.Namespace) -> list[list[list[Example]]]:
@@ -207,7 +245,8 @@ def planned(options: argparse.Namespace) -> list[list[list[Example]]]:
         settings = load_settings()
         use_dictionary(settings.cache)
         tokenizer, embedder = Unigram(built_model(settings.cache)), load_embedder(settings)
-        examples = Examples(options.data, embedder, tokenizer, settings.cache / "fit", options.seed)
+        stores = settings.cache / "fit"
+        examples = Examples(options.data, embedder, tokenizer, stores, options.seed, options.stage, options.share)
         plan = []
         for number in range(options.epochs):
             draw = random.Random(f"{options.seed}-{number}-order")
@@ -228,13 +267,18 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--data", type=Path, default=DATA)
     options.add_argument("--out", type=Path, required=True)
-    options.add_argument("--epochs", type=int, default=2)
+    options.add_argument("--stage", choices=("reading", "reports"), default="reports")
+    options.add_argument("--start", type=Path, help="what an earlier stage wrote; without it, the embedding model")
+    options.add_argument("--epochs", type=int, default=3)
+    options.add_argument("--share", type=float, default=1.0, help="of the reports' training articles, for a curve")
     options.add_argument("--limit", type=int, help="questions an epoch, for a trial")
-    options.add_argument("--tokens", type=int, default=2400, help="of a batch")
-    options.add_argument("--rate", type=float, default=1.5e-4)
+    options.add_argument("--tokens", type=int, default=3200, help="of a batch")
+    options.add_argument("--rate", type=float, default=1e-4)
+    options.add_argument("--tie", type=float, default=0.0, help="weight of the term that ties span and sentence")
     options.add_argument("--frozen", type=int, default=4, help="lowest layers that stay as they are")
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--write", action="store_true", help="write rag/models/reader.safetensors from --out")
+    options.add_argument("--write", type=Path, nargs="?", const=WEIGHTS, help="write what --out has learnt")
+    options.add_argument("--averaged", action="store_true", help="write the averaged weights")
     given = options.parse_args()
     if not given.data.exists():
         sys.exit(f"{given.data}: the training data is not here; give its folder with --data.")
@@ -242,15 +286,29 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         model = ReaderModel(base_folder(Path(scratch)), given.frozen)
+    if given.start:
+        model.start_from(given.start)
     training = Training(model, given.out, given)
     if given.write:
-        learnt = {name.removeprefix("encoder."): value.detach().numpy() for name, value in model.trained().items()}
-        write_trained(
-            learnt, WEIGHTS, {"steps": str(training.step), "seed": str(given.seed), "licence": "CC BY-SA 4.0"}
-        )
-        print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size / 1e6:.1f} MB, after {training.step} steps", file=sys.stderr)
+        write(training, given)
         return
-    training.run(planned(given))
+    plan = planned(given)
+    training.run(plan, reports_check(given) if given.stage == "reports" else None)
+
+
+def reports_check(options: argparse.Namespace) -> ReportsCheck:
+    settings = load_settings()
+    return ReportsCheck(options.data, load_embedder(settings), Unigram(built_model(settings.cache)))
+
+
+def write(training: Training, options: argparse.Namespace) -> None:
+    facts = {"steps": str(training.step), "seed": str(options.seed), "licence": "CC BY-SA 4.0"}
+    with training.averaged() if options.averaged else nullcontext():
+        learnt = {name: value.detach().numpy() for name, value in training.model.trained().items()}
+        learnt = {name.removeprefix("encoder."): value for name, value in learnt.items()}
+        write_trained(learnt, options.write, facts)
+    megabytes = options.write.stat().st_size / 1e6
+    print(f"{options.write.name}: {megabytes:.1f} MB, after {training.step} steps", file=sys.stderr)
 
 
 if __name__ == "__main__":

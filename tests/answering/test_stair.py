@@ -131,7 +131,8 @@ def test_a_follow_up_over_nothing_has_no_passage(tmp_path: Path) -> None:
 
 
 def query(text: str, *words: str) -> Query:
-    return Query(text, FakeEmbedder().embed_questions([text])[0], words, {word: 1 / len(words) for word in words})
+    vector = FakeEmbedder().embed_questions([text])[0]
+    return Query(text, vector, vector, words, {word: 1 / len(words) for word in words})
 
 
 @pytest.mark.parametrize(

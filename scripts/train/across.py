@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Train rag/models/question_map.npy: questions in another script brought near to the Chinese text that answers them.
+
+    python -m scripts.train.across [--data ../shared/data] [--write]
+
+One linear map of the question's vector; passages and sentences keep theirs. Learnt from the training parts of XQuAD
+(in eleven languages over its Chinese paragraphs) and of the reports (fourteen languages, many of them translated by
+hand): the softmax over all passages of a store, each scored as retrieval scores it, is to fall on the one that answers.
+What it brings is printed for the fit parts. Minutes, most of them for embedding.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from rag.models import load_embedder
+from rag.models.layout import QUESTION_MAP_FILE
+from rag.settings import load_settings
+from rag.store import LocalStore
+from rag.text import scripts_differ, simplify, use_dictionary
+from rag.types import Embedder
+from scripts.corpora import DATA, LANGUAGES, ROOT, Paragraph, as_document, built, reports, xquad
+
+TARGET = ROOT / "rag" / "models" / QUESTION_MAP_FILE
+_SENTENCE = 1.5  # what a passage's best sentence weighs beside the passage itself, about as in rag/weights.json
+_TEMPERATURE = 0.03
+_STEPS, _BATCH, _RATE = 300, 96, 1e-3
+_DECAY = 0.002  # of the map's squares: it stays near to doing nothing
+_DEPTHS = (1, 6, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    language: str
+    text: str
+    path: str
+    answer: str
+    start: int
+    part: str
+
+
+class Pairs:
+    """Questions of one store with the place of the passage that answers; all vectors as torch tensors."""
+
+    def __init__(self, store: LocalStore, embedder: Embedder, asked: Sequence[Asked]) -> None:
+        names = {one.id: one.path for one in store.documents()}
+        ids = [f"{one.id}-{n:04d}" for one in store.documents() for n in range(one.passages)]
+        passages = store.passages(ids)
+        texts = {path: store.document(name).text for name, path in names.items()}
+        places: dict[str, list[tuple[int, int, int]]] = {}
+        for place, passage in enumerate(passages):
+            places.setdefault(names[passage.document_id], []).append((passage.start, passage.end, place))
+        self.passages = torch.from_numpy(store.passage_vectors(ids))
+        groups = [vectors for _, vectors in store.sentences(ids)]
+        self.sentences = torch.from_numpy(np.concatenate(groups))
+        self.owners = torch.tensor([place for place, vectors in enumerate(groups) for _ in vectors])
+        kept = [
+            (one, place) for one in asked for place in [_place(one, texts[one.path], places[one.path])] if place >= 0
+        ]
+        self.asked = [one for one, _ in kept]
+        self.gold = torch.tensor([place for _, place in kept])
+        self.questions = torch.from_numpy(embedder.embed_questions([simplify(one.text) for one in self.asked]))
+
+    def scores(self, questions: torch.Tensor) -> torch.Tensor:
+        """[n, dim] -> [n, passages]."""
+        best = torch.full((len(questions), len(self.passages)), -9.0)
+        owners = self.owners[None].expand(len(questions), -1)
+        best = best.scatter_reduce(1, owners, questions @ self.sentences.T, "amax")
+        return questions @ self.passages.T + _SENTENCE * best
+
+    def part(self, name: str) -> np.ndarray:
+        return np.flatnonzero([one.part == name for one in self.asked])
+
+
+def _place(one: Asked, text: str, passages: Sequence[tuple[int, int, int]]) -> int:
+    found = [at for at in range(len(text)) if text.startswith(one.answer, at)]
+    at = min(found, key=lambda at: abs(at - one.start), default=-1)
+    return next((place for start, end, place in passages if start <= at < end), -1)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--data", type=Path, default=DATA)
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--write", action="store_true", help=f"write {TARGET.name}; without it, only print")
+    given = options.parse_args()
+    if not given.data.exists():
+        sys.exit(f"{given.data}: the training data is not here; give its folder with --data.")
+    settings = load_settings()
+    use_dictionary(settings.cache)
+    embedder, folder = load_embedder(settings), settings.cache / "fit"
+    articles, paragraphs = reports(given.data, translated=True), xquad(given.data, "zh")
+    sets = {
+        "reports": Pairs(
+            built([as_document(one) for one in articles], embedder, folder / "reports"),
+            embedder,
+            [one for one in _of_reports(articles) if scripts_differ(one.text, "中文")],
+        ),
+        "XQuAD": Pairs(
+            built([as_document(one) for one in paragraphs], embedder, folder / "xquad-zh"),
+            embedder,
+            list(_of_xquad(given.data, paragraphs)),
+        ),
+    }
+    layer = trained(list(sets.values()), given.seed)
+    for name, pairs in sets.items():
+        places = pairs.part("fit")
+        for label, questions in (
+            ("as it is", pairs.questions[places]),
+            ("mapped", functional.normalize(layer(pairs.questions[places]), dim=-1)),
+        ):
+            scores, gold = pairs.scores(questions), pairs.gold[places]
+            rank = (scores > scores.gather(1, gold[:, None])).sum(1)
+            recall = "  ".join(f"R@{k} {(rank < k).float().mean():.3f}" for k in _DEPTHS)
+            print(f"{name:<8} {label:<9} {recall}  ({len(places)} questions)", flush=True)
+    if given.write:
+        matrix = layer.weight.detach().numpy().T + np.eye(embedder.dim)
+        np.save(TARGET, np.vstack([matrix, layer.bias.detach().numpy()]).astype(np.float16))
+        print(f"{TARGET.name}: {TARGET.stat().st_size / 1e3:.0f} kB", file=sys.stderr)
+
+
+def trained(sets: Sequence[Pairs], seed: int) -> torch.nn.Module:
+    """question vector -> what is added to it, learnt from the training parts in turn."""
+    draw = np.random.default_rng(seed)
+    dim = sets[0].questions.shape[1]
+    change = torch.nn.Linear(dim, dim)
+    torch.nn.init.zeros_(change.weight)
+    torch.nn.init.zeros_(change.bias)
+    layer = _Added(change)
+    optimizer = torch.optim.Adam(change.parameters(), lr=_RATE)
+    parts = [pairs.part("train") for pairs in sets]
+    for step in range(_STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = _RATE * (1 - step / _STEPS)
+        which = int(draw.integers(len(sets)))
+        places = draw.choice(parts[which], _BATCH)
+        pairs = sets[which]
+        scores = pairs.scores(functional.normalize(layer(pairs.questions[places]), dim=-1))
+        size = sum(parameter.square().sum() for parameter in change.parameters())
+        loss = functional.cross_entropy(scores / _TEMPERATURE, pairs.gold[places]) + _DECAY * size
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return layer
+
+
+class _Added(torch.nn.Module):
+    def __init__(self, change: torch.nn.Linear) -> None:
+        super().__init__()
+        self.weight, self.bias, self._change = change.weight, change.bias, change
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        return vectors + self._change(vectors)
+
+
+def _of_reports(articles: Sequence[Paragraph]) -> Iterator[Asked]:
+    for article in articles:
+        for question in article.questions:
+            if question.answer:
+                yield Asked(
+                    question.language, question.text, article.name, question.answer, question.start, article.part
+                )
+
+
+def _of_xquad(data: Path, chinese: Sequence[Paragraph]) -> Iterator[Asked]:
+    for language in LANGUAGES[1:]:
+        for paragraph, over in zip(xquad(data, language), chinese, strict=True):
+            for asked, gold in zip(paragraph.questions, over.questions, strict=True):
+                if over.part != "test":
+                    yield Asked(language, asked.text, over.name, gold.answer, gold.start, over.part)
+
+
+if __name__ == "__main__":
+    main()
