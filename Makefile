@@ -76,9 +76,9 @@ eval: setup
 	@$(BIN)/rag ingest --quiet seeds
 	@$(BIN)/rag eval seeds/qa.jsonl --split test --out out/seeds
 	@if test -d $(DATA); then \
-	  $(BIN)/rag eval $(DATA)/xquad/xquad.zh.json --build --out out/xquad-zh \
-	  && $(BIN)/rag eval $(DATA)/xquad/xquad.en.json --documents $(DATA)/xquad/xquad.zh.json --build --out out/xquad-en-zh \
-	  && $(BIN)/rag eval $(DATA)/drcd/DRCD_dev.json --build --out out/drcd-dev; \
+	  $(BIN)/rag eval $(DATA)/xquad/xquad.zh.json --out out/xquad-zh \
+	  && $(BIN)/rag eval $(DATA)/xquad/xquad.en.json --documents $(DATA)/xquad/xquad.zh.json --out out/xquad-en-zh \
+	  && $(BIN)/rag eval $(DATA)/drcd/DRCD_dev.json --out out/drcd-dev; \
 	else echo 'No development data at $(DATA): only the seeds were evaluated.' >&2; fi
 
 reading: setup

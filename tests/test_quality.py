@@ -41,8 +41,8 @@ def test_the_seeds_test_half(own: Settings, seeds: Path) -> None:
 
 def test_a_fixed_sample_of_xquad(own: Settings, data: Path) -> None:
     least = floors(verbatim=1.0, document=0.94, recall=0.97, sentence=0.65)
-    evaluate(own, data / "xquad" / "xquad.zh.json", "--build", "--sample", "100", *least)
-    crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--build", "--sample", "100"]
+    evaluate(own, data / "xquad" / "xquad.zh.json", "--sample", "100", *least)
+    crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--sample", "100"]
     evaluate(own, data / "xquad" / "xquad.en.json", *crossed, *floors(verbatim=1.0, document=0.67, recall=0.86))
 
 

@@ -48,8 +48,11 @@ def build_documents(raw: Sequence[Paragraph], path: str, sha256: str) -> list[Do
     return documents
 
 
-def text_document(text: str, path: str, title: str = "") -> Document:
-    """A text that is clean already (a paragraph of a Q&A set) as one document, its lines kept as they are."""
+def text_document(text: str, path: str, title: str = "", date: str | None = None) -> Document:
+    """A text that is clean already (a paragraph of a Q&A set) as one document, its lines kept as they are.
+
+    `date` is ISO, as in `Document.date`.
+    """
     lines = [
         Paragraph((Line(line.strip(), number),), settled=True)
         for number, line in enumerate(text.split("\n"), 1)
@@ -57,7 +60,7 @@ def text_document(text: str, path: str, title: str = "") -> Document:
     ]
     heading = Paragraph((Line(title, 1),), Kind.HEADING, level=1, settled=True) if title else None
     return _document(
-        _Article(heading, tuple(lines), None), f"{path}#0", path, hashlib.sha256(text.encode()).hexdigest()
+        _Article(heading, tuple(lines), date), f"{path}#0", path, hashlib.sha256(text.encode()).hexdigest()
     )
 
 
