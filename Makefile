@@ -51,8 +51,9 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
 ask: $(VENV)/.ready
 	@$(BIN)/rag ingest --quiet seeds && $(BIN)/rag ask "$$Q"
 
+# Side by side on two cores: whoever is done takes what the other has left. More would wait for each other's models.
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 unit: setup
 	@$(BIN)/python -m pytest -m "not model and not slow"

@@ -41,11 +41,9 @@ def one_line(result: subprocess.CompletedProcess[str], code: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def store(settings: Settings, seeds: Path, embedder: Embedder) -> Path:
-    """The seeds, ingested by the command; `embedder` makes sure that the model is built."""
-    result = rag("ingest", "--quiet", seeds, store=settings.store)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    return settings.store
+def store(filled: Settings) -> Path:
+    """Of the seeds."""
+    return filled.store
 
 
 # --- answering ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,11 +24,17 @@ from tests.test_cli import one_line, rag
 pytestmark = pytest.mark.model
 
 
+@pytest.fixture(scope="module")
+def one_file(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder, seeds: Path) -> Path:
+    """A store of one of the seeds, to be copied."""
+    made = ServerSettings(store=tmp_path_factory.mktemp("one") / "vectorstore")
+    put_in(made, embedder, seeds / "000_41db2e3e070d3103.txt")
+    return made.store
+
+
 @pytest.fixture
-def store(tmp_path: Path, embedder: Embedder, seeds: Path) -> Path:
-    own = ServerSettings(store=tmp_path / "vectorstore")
-    put_in(own, embedder, seeds / "000_41db2e3e070d3103.txt")
-    return own.store
+def store(tmp_path: Path, one_file: Path) -> Path:
+    return shutil.copytree(one_file, tmp_path / "vectorstore")
 
 
 def without_timings(answer: dict) -> dict:
