@@ -17,6 +17,10 @@ import pytest
 from rag.settings import Settings
 from rag.types import Embedder, Vectors
 
+# Read where OpenMP is loaded (torch, FAISS, the reference engine), also by the programs that tests start. Its threads
+# otherwise spin while they wait for each other, and on a busy machine they wait long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
 
