@@ -51,8 +51,9 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
 ask: $(VENV)/.ready
 	@$(BIN)/rag ingest --quiet seeds && $(BIN)/rag ask "$$Q"
 
+# Side by side on two cores: whoever is done takes what the other has left. More would wait for each other's models.
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 unit: setup
 	@$(BIN)/python -m pytest -m "not model and not slow"
@@ -76,9 +77,9 @@ eval: setup
 	@$(BIN)/rag ingest --quiet seeds
 	@$(BIN)/rag eval seeds/qa.jsonl --split test --out out/seeds
 	@if test -d $(DATA); then \
-	  $(BIN)/rag eval $(DATA)/xquad/xquad.zh.json --build --out out/xquad-zh \
-	  && $(BIN)/rag eval $(DATA)/xquad/xquad.en.json --documents $(DATA)/xquad/xquad.zh.json --build --out out/xquad-en-zh \
-	  && $(BIN)/rag eval $(DATA)/drcd/DRCD_dev.json --build --out out/drcd-dev; \
+	  $(BIN)/rag eval $(DATA)/xquad/xquad.zh.json --out out/xquad-zh \
+	  && $(BIN)/rag eval $(DATA)/xquad/xquad.en.json --documents $(DATA)/xquad/xquad.zh.json --out out/xquad-en-zh \
+	  && $(BIN)/rag eval $(DATA)/drcd/DRCD_dev.json --out out/drcd-dev; \
 	else echo 'No development data at $(DATA): only the seeds were evaluated.' >&2; fi
 
 reading: setup

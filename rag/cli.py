@@ -286,9 +286,16 @@ def doctor(store: StoreOption = None) -> None:
 @app.command("eval")
 def evaluate(
     path: Annotated[Path, typer.Argument(help="A Q&A set: JSON Lines, or SQuAD-style JSON.")],
-    store: StoreOption = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            help="Ask this store, also where the set brings documents. A set that brings none asks it anyway. "
+            "[RAG_STORE, default vectorstore]",
+        ),
+    ] = None,
     split: Annotated[str | None, typer.Option(help='Only questions with this "split".')] = None,
-    build: Annotated[bool, typer.Option("--build", help="Over a store made of the set's own paragraphs.")] = False,
+    build: Annotated[bool, typer.Option("--build", hidden=True, help="What is done anyway, unless --store.")] = False,
     documents: Annotated[
         Path | None, typer.Option(help="The same questions in another language: paragraphs and gold come from there.")
     ] = None,
@@ -307,14 +314,17 @@ def evaluate(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Score answers, citations and abstentions over a Q&A set."""
+    """Score answers, citations and abstentions over a Q&A set.
+
+    A set that brings its own documents (SQuAD or RGB style) is asked of a store built of them; any other, of the store.
+    """
     from rag.evaluate import EvaluationOptions, LocalSubjects, RgbOptions, finish, run_evaluation
 
     settings = load_settings(store=store)
     options = EvaluationOptions(
         path=path,
         documents=documents,
-        build=build,
+        over="set" if build else "store" if store else None,
         split=split,
         sample=sample,
         out=out,

@@ -142,28 +142,52 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
         elif path.suffix.lower() not in suffixes():
             raise FormatUnknownError(path=path, known=" ".join(suffixes()))
         else:
-            found.add(path.resolve())
+            found.add(_absolute(path))
     return sorted(found)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder.resolve()):
+    for root, folders, names in os.walk(_absolute(folder)):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
 
 
 def cited_path(file: Path, base: Path) -> str:
-    """How a file is named in citations: relative to `base` where it lies under it, else absolute."""
-    file, base = file.resolve(), base.resolve()
-    return (file.relative_to(base) if file.is_relative_to(base) else file).as_posix()
+    """How a file is named in citations: relative to `base` where it lies under it, else absolute.
+
+    A link keeps its own name, which is the one its user knows; only on the way to `base` links do not count.
+    """
+    file, base = _absolute(file), _absolute(base)
+    if file.is_relative_to(base):
+        return file.relative_to(base).as_posix()
+    above = next((folder for folder in (file, *file.parents) if _same(folder, base)), None)
+    return (file.relative_to(above) if above else file).as_posix()
+
+
+def _absolute(path: Path) -> Path:
+    """`path` from the root, by the names it is given by. What lies before a ".." is followed: behind a link that leads
+    up from where the link leads to."""
+    path = path.absolute()
+    if ".." not in path.parts:
+        return path
+    names = path.parts[::-1].index("..")  # behind the last ".."
+    return path.parents[names - 1].resolve().joinpath(*path.parts[-names:]) if names else path.resolve()
+
+
+def _same(folder: Path, base: Path) -> bool:
+    try:
+        return folder.samefile(base)
+    except OSError:
+        return False
 
 
 def _gone(paths: Sequence[Path], files: Sequence[Path], known: dict[str, str], base: Path) -> list[str]:
     """Stored paths under an ingested folder whose file is no longer there."""
     present = {cited_path(file, base) for file in files}
-    folders = [path.resolve() for path in paths if path.is_dir()]
+    base = _absolute(base)
+    folders = [base / cited_path(path, base) for path in paths if path.is_dir()]
     missing = (name for name in known if name not in present)
-    return sorted(name for name in missing if any((base.resolve() / name).is_relative_to(f) for f in folders))
+    return sorted(name for name in missing if any((base / name).is_relative_to(folder) for folder in folders))
 
 
 def _sha256(file: Path) -> str:

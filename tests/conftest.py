@@ -2,15 +2,24 @@
 
 import hashlib
 import itertools
+import os
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 
 from rag.settings import Settings
 from rag.types import Embedder, Vectors
+
+# Read where OpenMP is loaded (torch, FAISS, the reference engine), also by the programs that tests start. Its threads
+# otherwise spin while they wait for each other, and on a busy machine they wait long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -82,3 +91,29 @@ def embedder(settings: Settings) -> Iterator[Embedder]:
     from rag.models import load_embedder
 
     return load_embedder(settings)
+
+
+@pytest.fixture(scope="session")
+def ingested(seeds: Path, embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of the seeds, made by the command as a user runs it; once for all processes that test side by side. To be
+    copied, not to be changed. `embedder`: the model is there."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "seeds" / "vectorstore"
+    with filelock.FileLock(shared / "seeds.lock"):
+        if not folder.exists():
+            environment = os.environ | {"RAG_STORE": str(folder), "HF_HUB_OFFLINE": "1"}
+            command = [sys.executable, "-m", "rag", "ingest", "--quiet", str(seeds)]
+            result = subprocess.run(command, env=environment, capture_output=True, text=True)
+            if (result.returncode, result.stdout, result.stderr) != (0, "", ""):
+                shutil.rmtree(folder, ignore_errors=True)
+                pytest.fail(f"rag ingest: {result}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def filled(settings: Settings, ingested: Path) -> Settings:
+    """`settings`, the seeds in their store."""
+    shutil.copytree(ingested, settings.store)
+    return settings

@@ -41,11 +41,9 @@ def one_line(result: subprocess.CompletedProcess[str], code: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def store(settings: Settings, seeds: Path, embedder: Embedder) -> Path:
-    """The seeds, ingested by the command; `embedder` makes sure that the model is built."""
-    result = rag("ingest", "--quiet", seeds, store=settings.store)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    return settings.store
+def store(filled: Settings) -> Path:
+    """Of the seeds."""
+    return filled.store
 
 
 # --- answering ---------------------------------------------------------------------------------------------------
@@ -203,6 +201,26 @@ def test_eval_prints_one_json_object(store: Path, seeds: Path) -> None:
     result = rag("eval", seeds / "qa.jsonl", "--split", "dev", "--sample", "10", "--json", "--quiet", store=store)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["metrics"]["verbatim"]["value"] == 1.0
+
+
+def test_eval_asks_a_sets_own_documents_unless_a_store_is_named(store: Path, tmp_path: Path) -> None:
+    qa = {"id": "1", "question": "青山湖水泵厂去年造了多少水泵？", "answers": [{"text": "53万套", "answer_start": -1}]}
+    paragraph = {"context": "青山湖水泵厂去年造了53万套水泵。", "qas": [qa]}
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({"data": [{"title": "", "paragraphs": [paragraph]}]}), "utf-8")
+
+    def asked(*arguments: str | Path) -> tuple[dict, dict]:
+        result = rag("eval", path, "--json", "--quiet", *arguments, store=store)  # RAG_STORE is set, and not asked
+        assert result.returncode == 0, result.stderr
+        found = json.loads(result.stdout)
+        return found["asked"], found["metrics"]["recall@1"]
+
+    own, found = asked()
+    assert (own["store"], own["built"], own["documents"], found["value"]) == ("own.json", True, 1, 1.0)
+    assert asked("--build")[0] == own
+    named, _ = asked("--store", store)
+    assert (named["store"], named["built"], named["documents"]) == (str(store), False, 14)
+    assert "brings no documents" in one_line(rag("eval", "seeds/qa.jsonl", "--build", store=store), 2)
 
 
 # --- what goes wrong ---------------------------------------------------------------------------------------------

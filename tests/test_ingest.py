@@ -118,7 +118,68 @@ def test_a_broken_link_in_a_folder_is_one_failed_file(store: LocalStore, tmp_pat
     (tmp_path / "docs" / "0.txt").symlink_to(tmp_path / "nowhere.txt")
     (tmp_path / "docs" / "z.txt").write_text(TEXT)
     report = run(store, tmp_path, "docs")
-    assert (report.added, [path for path, _ in report.failed]) == (["docs/z.txt"], ["nowhere.txt"])
+    assert (report.added, [path for path, _ in report.failed]) == (["docs/z.txt"], ["docs/0.txt"])
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A folder of one file, and beside it a link to the file and a link to the folder."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "8f3a.txt").write_text(TEXT)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "年报.txt").symlink_to(tmp_path / "kept" / "8f3a.txt")
+    (tmp_path / "shelf").symlink_to(tmp_path / "kept")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "cited"),
+    [
+        ("docs", "docs/年报.txt"),
+        ("docs/年报.txt", "docs/年报.txt"),
+        ("shelf", "shelf/8f3a.txt"),
+        ("shelf/8f3a.txt", "shelf/8f3a.txt"),
+        ("docs/../docs", "docs/年报.txt"),
+        ("shelf/../docs/年报.txt", "docs/年报.txt"),
+    ],
+)
+def test_a_link_keeps_its_own_name(store: LocalStore, linked: Path, given: str, cited: str) -> None:
+    assert run(store, linked, given).added == [cited]
+    assert [document.path for document in store.documents()] == [cited]
+    assert run(store, linked, given).unchanged == [cited]
+
+
+def test_up_from_behind_a_link_is_where_the_link_leads(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "far" / "a.txt").write_text(TEXT)
+    (tmp_path / "near").symlink_to(tmp_path / "far" / "deep")
+    assert run(store, tmp_path, "near/../a.txt").added == ["far/a.txt"]
+    (tmp_path / "far" / "a.txt").rename(tmp_path / "far" / "deep" / "a.txt")
+    assert cited_path(tmp_path / "near" / "..", tmp_path) == "far"
+
+
+def test_a_file_of_two_names_is_cited_by_both_and_embedded_once(store: LocalStore, linked: Path) -> None:
+    counting = Counting()
+    assert run(store, linked, "kept", embedder=counting).added == ["kept/8f3a.txt"]
+    once = counting.texts
+    assert run(store, linked, "docs", "shelf", embedder=counting).added == ["docs/年报.txt", "shelf/8f3a.txt"]
+    assert counting.texts == once
+    (linked / "docs" / "年报.txt").unlink()
+    assert run(store, linked, "docs", "kept", "shelf").removed == ["docs/年报.txt"]
+    assert sorted(store.sources()) == ["kept/8f3a.txt", "shelf/8f3a.txt"]
+
+
+def test_links_on_the_way_to_the_base_do_not_count(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "real" / "docs").mkdir(parents=True)
+    (tmp_path / "real" / "docs" / "a.txt").write_text(TEXT)
+    (tmp_path / "way").symlink_to(tmp_path / "real")
+    for folder, base in (("way", "real"), ("real", "way"), ("way", "way")):
+        paths = [tmp_path / folder / "docs"]
+        ingest(paths, store, FakeEmbedder(), base=tmp_path / base, limit_mb=1)
+        assert list(store.sources()) == ["docs/a.txt"]
+    (tmp_path / "real" / "docs" / "a.txt").unlink()
+    report = ingest([tmp_path / "way" / "docs"], store, FakeEmbedder(), base=tmp_path / "real", limit_mb=1)
+    assert report.removed == ["docs/a.txt"]
 
 
 def test_paths_are_cited_relative_to_the_base(tmp_path: Path) -> None:

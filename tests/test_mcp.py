@@ -5,6 +5,7 @@ import asyncio
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
@@ -197,15 +198,14 @@ def without_timings(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def over_seeds(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def over_seeds(settings: Settings, ingested: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """With a store that no other test sees."""
-    return settings.model_copy(update={"store": tmp_path_factory.mktemp("mcp") / "vectorstore"})
+    store = shutil.copytree(ingested, tmp_path_factory.mktemp("mcp") / "vectorstore")
+    return settings.model_copy(update={"store": store})
 
 
 @pytest.fixture(scope="module")
-def command(over_seeds: Settings, embedder: Embedder, seeds: Path) -> StdioServerParameters:
-    with open_store(over_seeds.store, fingerprint_of(embedder), write=True) as store:
-        ingest([seeds], store, embedder, base=seeds.parent, limit_mb=20)
+def command(over_seeds: Settings) -> StdioServerParameters:
     environment = os.environ | {"RAG_STORE": str(over_seeds.store), "RAG_LANGUAGE": "auto"}
     return StdioServerParameters(command=sys.executable, args=["-m", "rag", "mcp"], env=environment)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,15 +10,14 @@ from pathlib import Path
 import pytest
 
 from rag.settings import Settings
-from rag.types import Embedder
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 
 @pytest.fixture
-def own(settings: Settings, embedder: Embedder, tmp_path: Path) -> Settings:
-    """With a store that no other test has put anything into; `embedder`: the model is there."""
-    return settings.model_copy(update={"store": tmp_path / "vectorstore"})
+def own(settings: Settings, ingested: Path, tmp_path: Path) -> Settings:
+    """With a store of the seeds that no other test has put anything into."""
+    return settings.model_copy(update={"store": shutil.copytree(ingested, tmp_path / "vectorstore")})
 
 
 def evaluate(settings: Settings, *arguments: str | Path) -> None:
@@ -33,22 +33,19 @@ def floors(**least: float) -> list[str]:
 
 
 def test_the_seeds_test_half(own: Settings, seeds: Path) -> None:
-    environment = os.environ | {"RAG_STORE": str(own.store)}
-    subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
     least = floors(verbatim=1.0, document=0.97, recall=0.93, answer_accuracy=0.59, abstention_recall=0.82)
     evaluate(own, seeds / "qa.jsonl", "--split", "test", *least)
 
 
 def test_a_fixed_sample_of_xquad(own: Settings, data: Path) -> None:
     least = floors(verbatim=1.0, document=0.94, recall=0.97, sentence=0.65)
-    evaluate(own, data / "xquad" / "xquad.zh.json", "--build", "--sample", "100", *least)
-    crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--build", "--sample", "100"]
+    evaluate(own, data / "xquad" / "xquad.zh.json", "--sample", "100", *least)
+    crossed = ["--documents", data / "xquad" / "xquad.zh.json", "--sample", "100"]
     evaluate(own, data / "xquad" / "xquad.en.json", *crossed, *floors(verbatim=1.0, document=0.67, recall=0.86))
 
 
 def test_follow_ups_of_the_development_half(own: Settings, seeds: Path, data: Path) -> None:
     environment = os.environ | {"RAG_STORE": str(own.store), "RAG_CACHE": str(own.cache)}
-    subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment, check=True)
     command = [
         sys.executable,
         "-m",

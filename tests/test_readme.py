@@ -5,15 +5,16 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from rag.settings import Settings
-from rag.types import Embedder
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
+CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text("utf-8")
 QUALITY = (ROOT / "docs" / "quality.md").read_text("utf-8")
 
 
@@ -26,33 +27,52 @@ def shown(text: str, program: str) -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(program + " ")]
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+@pytest.mark.parametrize(
+    "text", [README, CHINESE, CONTRIBUTING, CHANGELOG], ids=["en", "zh", "contributing", "changes"]
+)
+def test_links_lead_somewhere(text: str) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    assert text == CHANGELOG or targets
+    for target in targets:
         assert (ROOT / target).exists(), target
+
+
+def test_both_languages_show_the_same_commands() -> None:
+    """So that running those of one is running those of both; comments and other words differ."""
+    for program in ("rag", "make"):
+        assert shown(README, program) == shown(CHINESE, program)
+    for language in ("python", "console"):
+        assert blocks(language, README) == blocks(language, CHINESE)
+    assert set(re.findall(r"`(?:rag|RAG_)[^`]*`", README)) <= set(re.findall(r"`(?:rag|RAG_)[^`]*`", CHINESE))
+    assert "(README.zh-CN.md)" in README
+    assert "(README.md)" in CHINESE
 
 
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target, *_ in shown(README, "make") + shown(QUALITY, "make"):
-        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+    for targets in shown(README, "make") + shown(QUALITY, "make") + shown(CONTRIBUTING, "make"):
+        for target in (word for word in targets if "=" not in word):
+            assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
 
 
 def test_settings_named_are_settings() -> None:
-    for name in re.findall(r"`RAG_([A-Z_]+)`", README):
+    for name in re.findall(r"`RAG_([A-Z_]+)`", README + CHINESE):
         assert name.lower() in Settings.model_fields, name
 
 
 @pytest.mark.model
-def test_rag_commands_work(settings: Settings, embedder: Embedder) -> None:
+def test_rag_commands_work(filled: Settings) -> None:
     """In their order: the first one ingests."""
-    environment = os.environ | {"RAG_STORE": str(settings.store)}
+    environment = os.environ | {"RAG_STORE": str(filled.store)}
     commands = shown(README, "rag")
     assert len(commands) >= 8
     for arguments in commands:
+        # Without the reader, 116 questions are not half a minute; what it answers is measured in test_quality.py.
+        fast = {"RAG_MODE": "fast"} if arguments[0] == "eval" else {}
         result = subprocess.run(
             [sys.executable, "-m", "rag", *arguments],
             cwd=ROOT,
-            env=environment,
+            env=environment | fast,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -61,9 +81,8 @@ def test_rag_commands_work(settings: Settings, embedder: Embedder) -> None:
 
 
 @pytest.mark.model
-def test_the_python_example_works(settings: Settings, embedder: Embedder, tmp_path: Path) -> None:
+def test_the_python_example_works(filled: Settings) -> None:
     (example,) = blocks("python")
-    environment = os.environ | {"RAG_STORE": str(settings.store)}
-    subprocess.run([sys.executable, "-m", "rag", "ingest", "-q", "seeds"], cwd=ROOT, env=environment, check=True)
+    environment = os.environ | {"RAG_STORE": str(filled.store)}
     result = subprocess.run([sys.executable, "-c", example], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert "53万套" in result.stdout, result.stderr

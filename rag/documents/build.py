@@ -49,7 +49,10 @@ def build_documents(raw: Sequence[Paragraph], path: str, sha256: str) -> list[Do
 
 
 def text_document(text: str, path: str, title: str = "", date: str | None = None) -> Document:
-    """A text that is clean already (a paragraph of a Q&A set) as one document, its lines kept as they are."""
+    """A text that is clean already (a paragraph of a Q&A set) as one document, its lines kept as they are.
+
+    `date` is ISO, as in `Document.date`.
+    """
     lines = [
         Paragraph((Line(line.strip(), number),), settled=True)
         for number, line in enumerate(text.split("\n"), 1)

@@ -5,7 +5,8 @@ passage, is the context line's work: it says whose text this is, of which period
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import regex
 
@@ -20,6 +21,7 @@ _TITLE_CHARS = 60
 _HEADING_CHARS = 40
 _LEAD_CHARS = 16
 _MARGIN = 8  # tokens: pieces of one sentence are not equally dense
+_SPARE = 16  # tokens that a passage may have over its budget: short sentences that announce it
 _CUT = regex.compile(r"[，、；;：]|(?<!\d)[,:]|[,:](?!\d)|\s")
 _NOTE = regex.compile(r"^[（(\[【]?\s*(?:注|说明|note)\s*[:：].*$", flags=regex.MULTILINE | regex.IGNORECASE)
 _PERIOD = regex.compile(
@@ -28,6 +30,8 @@ _PERIOD = regex.compile(
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
+_Counted = tuple[int, int, int]  # a sentence or a piece of one: start, end, tokens
+
 
 def split_document(
     document: Document, count_tokens: CountTokens, max_tokens: int, passage_tokens: int = PASSAGE_TOKENS
@@ -35,24 +39,25 @@ def split_document(
     """Passages and sentences in document order; each sentence lies within exactly one passage.
 
     No passage with its context has more than `max_tokens` tokens by `count_tokens`: what a model would cut is split
-    before, a sentence of more than the budget at its commas and, where it has none, anywhere.
+    before, a sentence of more than the budget at its commas and, where it has none, anywhere. Tokens of parts are only
+    an estimate of the tokens of the whole, so that every whole is counted.
     """
     context_chars = min(_CONTEXT_CHARS, max_tokens // 4)
-    budget = max(16, min(passage_tokens, max_tokens - context_chars - 16))
+    budget = max(16, min(passage_tokens, max_tokens - context_chars - _SPARE))
     text = document.text
-    spans = _bounded(text, sentence_spans(text), count_tokens, budget)
-    counts = count_tokens([text[a:b] for a, b in spans])
+    bounded = _bounded(text, sentence_spans(text), count_tokens, budget)
     overhead = count_tokens([""])[0]
     headings = {section.start: section.title for section in document.sections} | {0: document.title}
-    groups: list[list[tuple[int, int]]] = []
+    groups: list[list[_Counted]] = []
     used, only_headings = 0, True
-    for (start, end), count in zip(spans, counts, strict=True):
+    for sentence in bounded:
+        start, end, count = sentence
         tokens = count - overhead + 1
         if not groups or (not only_headings and (start in headings or used + tokens > budget)):
-            leads = _leads(groups[-1]) if groups and start not in headings else []
+            leads = _leads(groups[-1], budget // 2) if groups and start not in headings else []
             groups.append(leads)
             used, only_headings = 0, True
-        groups[-1].append((start, end))
+        groups[-1].append(sentence)
         used += tokens
         only_headings = only_headings and text[start:end] == headings.get(start)
     if only_headings and len(groups) > 1:
@@ -65,19 +70,53 @@ def split_document(
             ordinal=n,
             start=group[0][0],
             end=group[-1][1],
-            context=contexts.over(next((a for a, b in group if text[a:b] != headings.get(a)), group[0][0])),
+            context=contexts.over(next((a for a, b, _ in group if text[a:b] != headings.get(a)), group[0][0])),
         )
-        for n, group in enumerate(groups)
+        for n, group in enumerate(_within(text, groups, count_tokens, min(budget + _SPARE, max_tokens)))
     ]
-    return passages, [Sentence(document.id, start, end) for start, end in spans]
+    passages = _with_shorter_contexts(document, passages, count_tokens, max_tokens)
+    return passages, [Sentence(document.id, start, end) for start, end, _ in bounded]
 
 
-def _leads(group: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Short sentences at the end of `group`, taken out of it: they announce what comes next ("大力提升传统产业。")."""
-    leads: list[tuple[int, int]] = []
+def _leads(group: list[_Counted], spare: int) -> list[_Counted]:
+    """Short sentences at the end of `group`, taken out of it: they announce what comes next ("大力提升传统产业。").
+
+    At most `spare` tokens of them: in a list, where all are short, they would never come to stand anywhere.
+    """
+    leads: list[_Counted] = []
     while len(group) > 1 and group[-1][1] - group[-1][0] <= _LEAD_CHARS:
+        spare -= group[-1][2]
+        if spare < 0:
+            break
         leads.insert(0, group.pop())
     return leads
+
+
+def _within(
+    text: str, groups: Sequence[list[_Counted]], count_tokens: CountTokens, limit: int
+) -> Iterator[list[_Counted]]:
+    """The groups, those whose text has more than `limit` tokens in halves."""
+    counts = count_tokens([text[group[0][0] : group[-1][1]] for group in groups])
+    for group, tokens in zip(groups, counts, strict=True):
+        if tokens <= limit or len(group) == 1:
+            yield group
+        else:
+            middle = len(group) // 2
+            yield from _within(text, [group[:middle], group[middle:]], count_tokens, limit)
+
+
+def _with_shorter_contexts(
+    document: Document, passages: Sequence[Passage], count_tokens: CountTokens, max_tokens: int
+) -> list[Passage]:
+    """The passages, a context cut where it and the text have more than `max_tokens` tokens together."""
+    counts = count_tokens([passage_text(document, passage) for passage in passages])
+    fitting = []
+    for passage, tokens in zip(passages, counts, strict=True):
+        while tokens > max_tokens and passage.context:
+            passage = replace(passage, context=passage.context[: len(passage.context) // 2].rstrip())
+            (tokens,) = count_tokens([passage_text(document, passage)])
+        fitting.append(passage)
+    return fitting
 
 
 def passage_id(document_id: str, ordinal: int) -> str:
@@ -131,21 +170,29 @@ def _named(text: str) -> str:
     return match.group() if match else ""
 
 
-def _bounded(
-    text: str, spans: Sequence[tuple[int, int]], count_tokens: CountTokens, budget: int
-) -> list[tuple[int, int]]:
+def _bounded(text: str, spans: Sequence[tuple[int, int]], count_tokens: CountTokens, budget: int) -> list[_Counted]:
     """Sentences, with those over the budget cut into pieces within it: at a comma or a space where there is one."""
-    bounded: list[tuple[int, int]] = []
-    for start, end in spans:
-        tokens = count_tokens([text[start:end]])[0] if end - start > budget // 2 else 0
-        step = max(1, (end - start) * (budget - _MARGIN) // tokens) if tokens > budget else end - start
-        while end - start > step:
-            cuts = [m.end() for m in _CUT.finditer(text, start + step // 4, start + step)]
-            cut = cuts[-1] if cuts else start + step
-            bounded.append((start, cut))
-            start = cut
-        bounded.append((start, end))
-    return [(a, b) for a, b in (_trimmed(text, *span) for span in bounded) if a < b]
+    bounded: list[_Counted] = []
+    counts = count_tokens([text[start:end] for start, end in spans])
+    for (start, end), tokens in zip(spans, counts, strict=True):
+        if tokens <= budget or end - start == 1:
+            bounded.append((start, end, tokens))
+        else:  # pieces are not equally dense: one may have to be cut again
+            pieces = _cut(text, start, end, max(1, (end - start) * (budget - _MARGIN) // tokens))
+            bounded += _bounded(text, pieces, count_tokens, budget)
+    return bounded
+
+
+def _cut(text: str, start: int, end: int, step: int) -> list[tuple[int, int]]:
+    """Pieces of at most `step` characters."""
+    pieces = []
+    while end - start > step:
+        cuts = [m.end() for m in _CUT.finditer(text, start + step // 4, start + step)]
+        cut = cuts[-1] if cuts else start + step
+        pieces.append((start, cut))
+        start = cut
+    pieces.append((start, end))
+    return [(a, b) for a, b in (_trimmed(text, *piece) for piece in pieces) if a < b]
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

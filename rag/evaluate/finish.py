@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from rag.evaluate.labels import Language, metric_label
-from rag.evaluate.report import percent
+from rag.evaluate.report import asked_line, percent
 from rag.evaluate.result import Evaluation, missed, parse_floor
 
 _SHOWN = (
@@ -23,6 +23,7 @@ def finish(evaluation: Evaluation, fail_under: Sequence[str], as_json: bool, lan
     if as_json:
         print(json.dumps(evaluation.to_json(), ensure_ascii=False))
     else:
+        print(asked_line(evaluation.asked, language))
         print(f"{evaluation.name}: {evaluation.right}/{evaluation.questions}")
         for name in _SHOWN:
             estimate = evaluation.metrics[name]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from rag.evaluate.questions import Bundle, GoldSpan, Question, SourceDocument
 from rag.evaluate.records import Record, json_lines, parse
+from rag.text import find_date
 from rag.types import Turn
 
 RgbMode = Literal["noise", "integration", "rejection"]
@@ -63,7 +64,8 @@ def _history(record: Record) -> tuple[Turn, ...]:
 def read_squad(path: Path, documents: Path | None = None) -> Iterator[Bundle]:
     """SQuAD style (SQuAD, CMRC 2018, DRCD, XQuAD), each paragraph one document; `is_impossible` means no answer.
 
-    With `documents`, the questions' wording comes from `path` and everything else from the same question there.
+    An article's "date" becomes that of its documents; a question's "kind" and "lang" are those that the report tells
+    apart. With `documents`, the questions' wording comes from `path` and everything else from the same question there.
     The files are read whole, as their format asks for.
     """
     gold = _whole(documents or path)
@@ -71,9 +73,10 @@ def read_squad(path: Path, documents: Path | None = None) -> Iterator[Bundle]:
     paragraphs: list[SourceDocument] = []
     questions: list[Question] = []
     for article in gold.records("data"):
+        title, date = article.optional_text("title"), find_date(article.optional_text("date"))
         for paragraph in article.records("paragraphs"):
             name = f"{gold.path.stem}/{len(paragraphs) + 1:05}.txt"
-            source = SourceDocument(name, article.optional_text("title"), paragraph.text("context"))
+            source = SourceDocument(name, title, paragraph.text("context"), date[0] if date else None)
             paragraphs.append(source)
             for record in paragraph.records("qas"):
                 questions.append(_squad_question(record, source, wording[len(questions)] if wording else None))
@@ -120,6 +123,8 @@ def _squad_question(record: Record, source: SourceDocument, wording: str | None)
         answers=(tuple(dict.fromkeys(texts)),) if texts else (),
         documents=(source.name,) if texts else (),
         spans=tuple(span for span in spans if span),
+        kind=record.optional_text("kind"),
+        language="" if wording else record.optional_text("lang"),
         line=record.line,
     )
 

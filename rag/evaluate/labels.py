@@ -51,6 +51,17 @@ FAILURES: Mapping[str, tuple[str, str]] = {
 }
 
 TEXTS: Mapping[str, tuple[str, str]] = {
+    "asked_store": ("Asked of the store {store}: {documents}, {paths}", "所问文档库：{store}，{documents}：{paths}"),
+    "asked_set": (
+        "Asked of a store built of the documents in {store}: {documents}, {paths}",
+        "所问文档库：用 {store} 自带的文档建成，{documents}：{paths}",
+    ),
+    "asked_sets": (
+        "Asked of {stores} stores, each built of its own documents in {store}: {documents} together, {paths}",
+        "所问文档库：用 {store} 自带的文档建成，共 {stores} 个库、{documents}：{paths}",
+    ),
+    "asked_documents": ("{n} documents", "{n} 篇文档"),
+    "asked_others": (" and others", " 等"),
     "evaluation": ("Evaluation", "评测"),
     "questions": ("questions", "个问题"),
     "documents": ("documents", "篇文档"),

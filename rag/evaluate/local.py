@@ -1,6 +1,7 @@
 """The assistant of this package as what is evaluated: over the current store, or one built from a set's paragraphs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.documents import text_document
@@ -28,7 +29,7 @@ class LocalSubjects:
 
     def open(self) -> Subject:
         store = open_store(self._settings.store, fingerprint_of(self.embedder))
-        return self._subject(store, own_weights(self._settings.store))
+        return self._subject(store, self._settings.store, own_weights(self._settings.store))
 
     def build(self, documents: Sequence[SourceDocument], key: str, report: Report) -> Subject:
         folder = self._settings.cache / "evaluate" / key
@@ -40,12 +41,12 @@ class LocalSubjects:
         known = store.sources()
         for done, source in enumerate(documents, 1):
             if source.name not in known:
-                document = text_document(source.text, source.name, source.title)
+                document = text_document(source.text, source.name, source.title, source.date)
                 store.add(source.name, [index_document(document, self.embedder)])
             report("embedding", done, len(documents))
         store.refresh()
-        return self._subject(store, load_weights())
+        return self._subject(store, folder, load_weights())
 
-    def _subject(self, store: LocalStore, weights: Weights) -> Subject:
+    def _subject(self, store: LocalStore, folder: Path, weights: Weights) -> Subject:
         assistant = LocalAssistant(store, self.embedder, self._settings, weights, self._reader)
-        return Subject(assistant, store, store.close)
+        return Subject(assistant, store, str(folder), store.close)

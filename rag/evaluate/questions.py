@@ -30,6 +30,7 @@ class Question:
     documents: tuple[str, ...] = ()  # file names, one of which the right citation comes from; () where none is named
     spans: tuple[GoldSpan, ...] = ()
     kind: str = ""
+    language: str = ""  # as the set has it; "" where it does not say
     history: tuple[Turn, ...] = ()
     split: str | None = None
     line: int = 1
@@ -46,6 +47,7 @@ class SourceDocument:
     name: str
     title: str
     text: str
+    date: str | None = None  # ISO, as `Document.date`
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Bundle:
         """Hash of the documents' content: equal keys, equal stores."""
         digest = hashlib.sha256()
         for document in self.documents:
-            for part in (document.name, document.title, document.text):
+            for part in (document.name, document.title, document.text, document.date or ""):
                 digest.update(f"{len(part)}:{part}".encode())
         return digest.hexdigest()[:16]
 

@@ -13,7 +13,7 @@ from rag.evaluate import charts
 from rag.evaluate.compare import Comparison
 from rag.evaluate.labels import FAILURES, Language, failure_label, metric_label, texts
 from rag.evaluate.metrics import CUTOFFS
-from rag.evaluate.result import METRICS_FILE, QUESTIONS_FILE, REPORT_FILE, SUMMARY_FILE, Evaluation
+from rag.evaluate.result import METRICS_FILE, QUESTIONS_FILE, REPORT_FILE, SUMMARY_FILE, Asked, Evaluation
 from rag.evaluate.statistics import Estimate
 
 _TILES = ("sentence@1", "sentence@3", "recall@1", "recall@5", "citation", "abstention_precision", "abstention_recall")
@@ -32,6 +32,7 @@ def write_report(
         .get_template("report.html.j2")
         .generate(
             evaluation=evaluation,
+            asked=asked_line(evaluation.asked, language),
             comparison=comparison,
             wrong=_wrong_answers(folder / QUESTIONS_FILE),
             outcomes=_outcomes(evaluation, language),
@@ -102,6 +103,20 @@ def marked(text: str, marks: Sequence[Sequence[int]]) -> Markup:
     return pieces + escape(text[at:])
 
 
+def asked_line(asked: Asked, language: Language = "en") -> str:
+    """What the questions were asked of, in one line: the store, and its documents by number and the names of a few."""
+    t = texts(language)
+    comma = "、" if language == "zh" else ", "
+    others = t("asked_others") if asked.more else ""
+    return t(
+        "asked_store" if not asked.built else "asked_set" if asked.stores == 1 else "asked_sets",
+        store=asked.store,
+        stores=asked.stores,
+        documents=t("asked_documents", n=asked.documents),
+        paths=comma.join(asked.paths) + others,
+    )
+
+
 # --- Markdown ----------------------------------------------------------------------------------------------------
 
 
@@ -109,7 +124,8 @@ def markdown(evaluation: Evaluation, comparison: Comparison | None = None, langu
     """The run in one page of Markdown."""
     t = texts(language)
     facts = " · ".join(f"{name}: {value}" for name, value in evaluation.facts.items())
-    lines = [f"# {t('evaluation')}: {evaluation.name}", "", facts, ""]
+    lines = [_cell(asked_line(evaluation.asked, language)), ""]
+    lines += [f"# {t('evaluation')}: {evaluation.name}", "", facts, ""]
     lines += [f"| {t('metric')} | {t('value')} | {t('interval_short')} | n |", "|---|--:|--:|--:|"]
     for name, estimate in evaluation.metrics.items():
         if estimate.n:

@@ -25,7 +25,7 @@ from rag.evaluate.statistics import (
     reliability,
     risk_coverage,
 )
-from rag.types import IndexInfo
+from rag.types import DocumentSummary, IndexInfo
 
 MEANS = (
     *("accuracy", "answer_accuracy", "sentence@1", "sentence@3", "citation@1", "citation", "em", "f1", "verbatim"),
@@ -44,6 +44,7 @@ SUMMARY_FILE = "summary.md"
 REPORT_FILE = "report.html"
 
 _CURVE_POINTS = 200
+_PATHS = 3  # of documents, named in a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,22 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the questions were asked of. Figures say nothing without it: they are of these documents."""
+
+    store: str  # folder of the store; where stores were built of a set's own documents, the file these came from
+    built: bool
+    stores: int  # some sets bring each question's own documents: a store for each
+    documents: int  # in all the stores together
+    paths: tuple[str, ...]  # of the first few
+    more: bool  # paths than these
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What a run measured. `metrics` has every metric; one that applies to no question is NaN with n = 0."""
 
+    asked: Asked
     name: str
     questions: int
     right: int
@@ -101,6 +115,23 @@ class Scoreboard:
         self._groups: dict[str, list[str]] = {"kind": [], "language": []}
         self._failures: Counter[str] = Counter()
         self._index: IndexInfo | None = None
+        self._stores = self._documents = 0
+        self._paths: dict[str, None] = {}
+
+    def opened(self, documents: Sequence[DocumentSummary]) -> None:
+        """A store that holds `documents` is asked from now on."""
+        self._stores += 1
+        self._documents += len(documents)
+        for document in documents:
+            if len(self._paths) > _PATHS:
+                break
+            self._paths[document.path] = None
+
+    def asked(self, store: str, built: bool) -> Asked:
+        """The stores opened so far, under the name they go by."""
+        return Asked(
+            store, built, self._stores, self._documents, tuple(self._paths)[:_PATHS], len(self._paths) > _PATHS
+        )
 
     def add(self, outcome: Outcome) -> None:
         for name, column in self._columns.items():
@@ -114,7 +145,7 @@ class Scoreboard:
         if outcome.failure:
             self._failures[outcome.failure] += 1
 
-    def summarise(self, name: str, facts: Mapping[str, str], resamples: int = RESAMPLES) -> Evaluation:
+    def summarise(self, name: str, asked: Asked, facts: Mapping[str, str], resamples: int = RESAMPLES) -> Evaluation:
         columns = np.array([self._columns[name] for name in MEANS]).T.reshape(-1, len(MEANS))
         right = columns[:, MEANS.index("accuracy")]
         answered = columns[:, MEANS.index("answered")] == 1
@@ -126,6 +157,7 @@ class Scoreboard:
         share = answered.mean() if len(answered) else 0.0
         kept = np.unique(np.linspace(0, len(risk) - 1, _CURVE_POINTS).astype(int)) if len(risk) else ()
         return Evaluation(
+            asked=asked,
             name=name,
             questions=len(right),
             right=int(right.sum()),

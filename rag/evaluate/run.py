@@ -1,6 +1,6 @@
 """Run a Q&A set through an assistant: the main entry of the evaluation.
 
-    set -> check -> store (the current one, or built from the set's paragraphs) -> ask, search -> score -> Evaluation
+    set -> store (of its own documents, else the current one) -> check -> ask, search -> score -> Evaluation
 
 For all questions together only numbers and ids are kept; what belongs to one question goes to the files as it comes.
 """
@@ -31,7 +31,7 @@ from rag.evaluate.scoring import add_retrieval, score
 from rag.evaluate.sets import check_against, checked, open_set
 from rag.evaluate.statistics import RESAMPLES
 from rag.progress import Report, shown
-from rag.types import Answer, Assistant, Hit
+from rag.types import Answer, Assistant, DocumentSummary, Hit
 
 _BATCH = 64  # outcomes held before they are written
 
@@ -44,7 +44,9 @@ class EvaluationOptions:
 
     path: Path  # the Q&A set
     documents: Path | None = None  # the same SQuAD-style questions in another language: paragraphs and gold from there
-    build: bool = False  # over a store built from the set's own paragraphs, not over the current one
+    over: Literal["set", "store"] | None = (
+        None  # its own documents or the current store; None: its own where it has any
+    )
     split: str | None = None  # only questions of this split
     sample: int | None = None  # that many questions drawn at random, the same ones every time
     rgb: RgbOptions = field(default_factory=RgbOptions)
@@ -65,6 +67,7 @@ class Subject:
 
     assistant: Assistant
     library: Library
+    store: str  # folder, as the report names it
     close: Callable[[], None] = lambda: None
 
 
@@ -97,17 +100,20 @@ def run_evaluation(options: EvaluationOptions, factory: SubjectFactory) -> Evalu
     board, started = Scoreboard(), time.monotonic()
     with ExitStack() as stack:
         report = stack.enter_context(shown(options.quiet))
-        if options.build:
+        built = qa_set.own_documents and options.over != "store"
+        if built:
+            store = (options.documents or options.path).name
             chosen = _choose(qa_set, options)
             subjects = _built(factory, report)
         else:
             current = stack.enter_context(closing(factory.open()))
+            store = current.store
             check_against(qa_set, Shelf(current.library))
             chosen = _choose(qa_set, options)
             subjects = _only(current)
         write_answer = stack.enter_context(_json_lines(options.answers))
         write_outcome = stack.enter_context(_json_lines(options.out and options.out / QUESTIONS_FILE))
-        scored = stack.enter_context(closing(_scored(_bundles(qa_set, chosen), subjects, write_answer)))
+        scored = stack.enter_context(closing(_scored(_bundles(qa_set, chosen), subjects, board.opened, write_answer)))
         done = 0
         while batch := list(islice(scored, _BATCH)):
             for outcome in add_retrieval(batch):
@@ -116,7 +122,7 @@ def run_evaluation(options: EvaluationOptions, factory: SubjectFactory) -> Evalu
             done += len(batch)
             report(qa_set.name, done, len(chosen))
     facts = _facts(options, time.monotonic() - started)
-    evaluation = board.summarise(qa_set.name, facts, options.resamples)
+    evaluation = board.summarise(qa_set.name, board.asked(store, built), facts, options.resamples)
     if options.out:
         comparison = compare(earlier, load_run(options.out), options.resamples) if earlier else None
         write_report(evaluation, options.out, comparison, options.language)
@@ -128,13 +134,13 @@ def run_evaluation(options: EvaluationOptions, factory: SubjectFactory) -> Evalu
 
 def _open(options: EvaluationOptions) -> QASet:
     qa_set = open_set(options.path, options.documents, options.rgb)
-    if options.build and not qa_set.own_documents:
+    if options.over == "set" and not qa_set.own_documents:
         raise SettingError(
             name="--build",
-            problem_en=f"{options.path} brings no paragraphs to build a store from; leave --build out.",
-            problem_zh=f"{options.path} 不带段落，无法建库，请去掉 --build。",
+            problem_en=f"{options.path} brings no documents to build a store from; leave --build out.",
+            problem_zh=f"{options.path} 不带文档，无法建库，请去掉 --build。",
         )
-    if qa_set.own_documents and not options.build:
+    if qa_set.own_documents and options.over == "store":
         return replace(qa_set, read=lambda: map(_anywhere, qa_set.read()))
     return qa_set
 
@@ -187,6 +193,7 @@ def _built(factory: SubjectFactory, report: Report) -> SubjectFor:
 def _scored(
     bundles: Iterator[tuple[Bundle, Iterator[Question]]],
     subject_for: SubjectFor,
+    opened: Callable[[Sequence[DocumentSummary]], None],
     write_answer: Write,
 ) -> Generator[tuple[Outcome, Ranking | None]]:
     warm = False
@@ -196,6 +203,7 @@ def _scored(
             continue  # none of its questions was chosen: no store to build
         with subject_for(bundle) as subject:
             shelf = Shelf(subject.library)
+            opened(shelf.summaries)
             if not warm:
                 subject.assistant.ask(
                     first.question, first.history
@@ -236,7 +244,6 @@ def _facts(options: EvaluationOptions, seconds: float) -> dict[str, str]:
     """When, where and with what the run was made: enough to make it again. Options that are not set are left out."""
     options_set: Mapping[str, object] = {
         "documents": options.documents and options.documents.name,
-        "build": options.build or None,
         "split": options.split,
         "sample": options.sample,
         "rgb": options.rgb if options.rgb != RgbOptions() else None,

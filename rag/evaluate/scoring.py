@@ -39,7 +39,7 @@ def score(question: Question, answer: Answer, hits: Sequence[Hit], shelf: Shelf)
         id=question.id,
         question=question.question,
         kind=question.kind,
-        language=language_of(question.question),
+        language=question.language or language_of(question.question),
         answerable=question.answerable,
         status=answer.status,
         reason=answer.reason,

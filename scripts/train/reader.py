@@ -252,7 +252,7 @@ def planned(options: argparse.Namespace) -> list[list[list[Example]]]:
             draw = random.Random(f"{options.seed}-{number}-order")
             plan.append(batches(examples.epoch(number, options.limit), options.tokens, draw))
         kept.write_bytes(pickle.dumps(plan))
-    return pickle.loads(kept.read_bytes())
+    return pickle.loads(kept.read_bytes())[: options.epochs]
 
 
 def base_folder(folder: Path) -> Path:

@@ -1,11 +1,12 @@
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers.implementations import ByteLevelBPETokenizer
 
 from rag.documents import read_documents, split_document, text_document
 from rag.documents.split import passage_text
@@ -114,6 +115,50 @@ def test_small_models_get_small_passages(limit: int) -> None:
     document = text_document("武汉是湖北省的省会城市，长江大桥很长，" * 20 + "完。", "p.txt")
     passages, _ = split_document(document, count, max_tokens=limit)
     assert all(count([passage_text(document, p)])[0] <= limit for p in passages)
+
+
+@pytest.fixture(scope="module")
+def byte_level() -> Callable[[Sequence[str]], list[int]]:
+    """Counts as a byte-level tokenizer made for English does: a Chinese character is three tokens, an emoji is four."""
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(["the quick brown fox jumps over the lazy dog, and so on and so forth"] * 20, 320)
+    return lambda texts: [len(one.ids) + 2 for one in tokenizer.encode_batch(list(texts))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "武汉是湖北省的省会城市，长江大桥很长，" * 20 + "完。",
+        "short words first, as many as there may be, " * 6 + "然后是一长串没有标点的汉字" * 8 + "。",
+        "🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳🐳" * 6,
+        "一句。" * 200,
+        "短短的一行\n" * 120,
+        "One sentence.       " * 60,
+        "x" * 400,
+    ],
+    ids=["clauses", "dense at its end", "emoji", "short sentences", "list", "white space", "one word"],
+)
+@pytest.mark.parametrize("limit", [64, 128, 512])
+def test_no_passage_is_over_its_budget_however_tokens_are_counted(
+    byte_level: Callable[[Sequence[str]], list[int]], text: str, limit: int
+) -> None:
+    document = text_document(text, "p.txt", "二〇二三年湖北省武汉市国民经济和社会发展情况的统计公报" * 2)
+    passages, sentences = split_document(document, byte_level, max_tokens=limit, passage_tokens=100)
+    assert max(byte_level([passage_text(document, p) for p in passages])) <= limit
+    assert max(byte_level([document.text[p.start : p.end] for p in passages])) <= 100 + 16
+    assert all(a.end <= b.start for a, b in itertools.pairwise(passages))
+    assert all(sum(p.start <= s.start and s.end <= p.end for p in passages) == 1 for s in sentences)
+    kept = "".join(document.text[s.start : s.end] for s in sentences)
+    assert re.sub(r"\s", "", kept) == re.sub(r"\s", "", document.text)
+    if limit == 512:
+        assert all(p.context for p in passages)
+
+
+def test_a_list_of_short_lines_fills_passages_evenly() -> None:
+    document = text_document("短短的一行\n" * 200, "p.txt")
+    passages, _ = split_document(document, count, max_tokens=512, passage_tokens=60)
+    assert max(count([document.text[p.start : p.end] for p in passages])) <= 62 + 16
+    assert len(passages) <= 200 * 6 / 30
 
 
 def test_a_large_document_is_split_in_linear_time() -> None:

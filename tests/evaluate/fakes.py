@@ -115,15 +115,15 @@ class FakeFactory:
         self.assistants: list[FakeAssistant] = []
 
     def open(self) -> Subject:
-        return self._subject(self.stored)
+        return self._subject(self.stored, "vectorstore")
 
     def build(self, documents: Sequence[SourceDocument], key: str, report: Report) -> Subject:
         self.built.append(key)
-        return self._subject([document(one.name, one.text, one.title) for one in documents])
+        return self._subject([document(one.name, one.text, one.title) for one in documents], key)
 
-    def _subject(self, documents: Sequence[Document]) -> Subject:
+    def _subject(self, documents: Sequence[Document], store: str) -> Subject:
         self.assistants.append(FakeAssistant(documents, self.reply))
-        return Subject(self.assistants[-1], FakeLibrary(documents), self._close)
+        return Subject(self.assistants[-1], FakeLibrary(documents), store, self._close)
 
     def _close(self) -> None:
         self.closed += 1

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from rag.evaluate import Evaluation, run_evaluation
+from rag.evaluate import Evaluation, finish, run_evaluation
 from rag.evaluate.charts import milliseconds
 from rag.evaluate.labels import FAILURES, METRICS
-from rag.evaluate.report import marked, overview, p_value, percent
+from rag.evaluate.report import asked_line, marked, overview, p_value, percent
 from rag.evaluate.result import MEANS
 
 from .fakes import FakeFactory, answer, citation, document
-from .test_run import TEAMS, UNSAID, line, options, shifted, write
+from .test_run import TEAMS, UNSAID, line, options, shifted, squad, write
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
 
@@ -25,7 +25,7 @@ class Page(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.text, self.scripts, self.fetched = "", 0, []
+        self.text, self.body, self.scripts, self.fetched = "", "", 0, []
         self._open: list[str] = []
         self.feed(html)
         assert self._open == []
@@ -41,6 +41,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+        self.body += data if "main" in self._open else ""
 
 
 def run(tmp_path: Path, *lines: dict[str, Any], language: Any = "en", reply: Any = shifted) -> tuple[Evaluation, Page]:
@@ -96,6 +97,29 @@ def test_json_holds_every_metric_and_no_nan(tmp_path: Path) -> None:
     assert set(metrics) == set(METRICS) == {*MEANS, "ece", "aurc"}
     assert metrics["abstention_recall"] == {"value": None, "low": None, "high": None, "n": 0}
     assert metrics["recall@1"]["value"] == evaluation.metrics["recall@1"].value == 1.0
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("own", [False, True])
+def test_what_was_asked_stands_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: Any, own: bool
+) -> None:
+    path = squad(tmp_path / "set.json") if own else write(tmp_path / "set.jsonl", line(1))
+    out = tmp_path / "out"
+    evaluation = run_evaluation(options(path, out=out, language=language), FakeFactory(TEAMS))
+    first = asked_line(evaluation.asked, language)
+    for said in ("set.json", "9 ", "set/00003.txt") if own else ("vectorstore", "9 ", "seeds/3.txt"):
+        assert said in first
+    page = Page((out / "report.html").read_text("utf-8"))
+    assert next(filter(None, map(str.strip, page.body.splitlines()))) == first
+    assert (out / "summary.md").read_text("utf-8").splitlines()[0] == first
+    finish(evaluation, (), as_json=False, language=language)
+    assert capsys.readouterr().out.splitlines()[0] == first
+    asked = {"store": "set.json" if own else "vectorstore", "built": own, "stores": 1, "documents": 9}
+    for text in ((out / "metrics.json").read_text("utf-8"), json.dumps(evaluation.to_json())):
+        name, value = next(iter(json.loads(text).items()))
+        assert name == "asked"
+        assert asked.items() <= value.items()
 
 
 def test_overview_has_a_row_for_each_set_and_slice(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rag.errors import QASetError, SettingError
-from rag.evaluate import EvaluationOptions, RgbOptions, finish, run_evaluation
+from rag.evaluate import EvaluationOptions, RgbOptions, finish, open_set, run_evaluation
 from rag.evaluate.result import missed, parse_floor
 from rag.types import Answer, Hit
 
@@ -178,23 +178,25 @@ def squad(path: Path) -> Path:
 def test_a_store_built_from_the_set(tmp_path: Path) -> None:
     path = squad(tmp_path / "set.json")
     factory = FakeFactory()
-    evaluation = run_evaluation(options(path, build=True), factory)
+    evaluation = run_evaluation(options(path), factory)
     assert len(factory.built) == factory.closed == 1
     assert evaluation.metrics["recall@1"].value == 1.0
     again = FakeFactory()
-    run_evaluation(options(path, build=True), again)
+    run_evaluation(options(path), again)
     assert again.built == factory.built  # the same key: a store built once may be used again
 
 
 def test_over_the_current_store_gold_counts_wherever_it_stands(tmp_path: Path) -> None:
-    evaluation = run_evaluation(options(squad(tmp_path / "set.json")), FakeFactory(TEAMS, reply))
+    factory = FakeFactory(TEAMS, reply)
+    evaluation = run_evaluation(options(squad(tmp_path / "set.json"), over="store"), factory)
+    assert factory.built == []
     assert evaluation.metrics["accuracy"].value == evaluation.metrics["recall@1"].value == 1.0
     assert evaluation.metrics["citation"].n == 0
 
 
 def test_a_set_without_documents_cannot_be_built(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="--build"):
-        run_evaluation(options(write(tmp_path / "set.jsonl", line(1)), build=True), FakeFactory())
+        run_evaluation(options(write(tmp_path / "set.jsonl", line(1)), over="set"), FakeFactory())
 
 
 def test_rgb_questions_are_asked_of_their_own_documents(tmp_path: Path) -> None:
@@ -210,10 +212,28 @@ def test_rgb_questions_are_asked_of_their_own_documents(tmp_path: Path) -> None:
     ]
     path = write(tmp_path / "zh.json", *records)
     factory = FakeFactory()
-    assert run_evaluation(options(path, build=True), factory).metrics["citation"].value == 1.0
+    assert run_evaluation(options(path), factory).metrics["citation"].value == 1.0
     assert len(set(factory.built)) == 9
-    rejection = options(path, build=True, rgb=RgbOptions(mode="rejection"))
-    assert run_evaluation(rejection, FakeFactory()).failures == {"answered_unsaid": 9}
+    rejection = options(path, rgb=RgbOptions(mode="rejection"))
+    evaluation = run_evaluation(rejection, FakeFactory())
+    assert evaluation.failures == {"answered_unsaid": 9}
+    assert (evaluation.asked.stores, evaluation.asked.documents) == (9, 9)
+
+
+def test_a_date_kind_and_language_of_the_set_are_taken_over(tmp_path: Path) -> None:
+    path = squad(tmp_path / "set.json")
+    whole = json.loads(path.read_text("utf-8"))
+    whole["data"][0]["date"] = "2023年7月26日"
+    whole["data"][0]["paragraphs"][0]["qas"][0]["lang"] = "ja"
+    path.write_text(json.dumps(whole), "utf-8")
+    (bundle,) = open_set(path).read()
+    assert {one.date for one in bundle.documents} == {"2023-07-26"}
+    slices = {(one.by, one.value, one.questions) for one in run_evaluation(options(path), FakeFactory()).slices}
+    assert {("kind", "odd", 5), ("kind", "even", 4), ("language", "ja", 1)} <= slices
+    whole["data"][0]["date"] = "2023-07-27"
+    path.write_text(json.dumps(whole), "utf-8")
+    (other,) = open_set(path).read()
+    assert other.key != bundle.key  # a store of documents with another date is another store
 
 
 # --- floors ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import pytest
 
 from rag.server.settings import ServerSettings
 from rag.settings import Settings
-from rag.types import Embedder
 from tests.conftest import FakeEmbedder
 from tests.server.running import Running, put_in, served, serving
 
@@ -46,8 +45,7 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def seeded(settings: Settings, seeds: Path, embedder: Embedder) -> Iterator[Running]:
+def seeded(filled: Settings) -> Iterator[Running]:
     """`rag serve` over the seeds."""
-    put_in(settings, embedder, seeds)  # the store that other tests ask too: it is made once
-    with served(settings.store) as (running, _):
+    with served(filled.store) as (running, _):
         yield running
