@@ -203,9 +203,7 @@ def test_an_abstention_says_so_in_words_with_a_reason_and_no_citations(tmp_path)
         assert (message["context"]["status"], message["context"]["reason"]) == ("abstained", "no_passage")
 
 
-@pytest.mark.parametrize(
-    ("question", "heading"), [(SALES, "可能相关，请核对"), ("Who?", "Possibly, please check")]
-)
+@pytest.mark.parametrize(("question", "heading"), [(SALES, "可能相关，请核对"), ("Who?", "Possibly, please check")])
 def test_sentences_beside_an_abstention_are_listed_apart_and_not_taken_for_history(question: str, heading: str) -> None:
     cited = Citation(
         1, "d", "a.txt", "公告[1](javascript:alert(1))", "2024-01-25", "L3", 4, 16, "去年销量\n达到**53万套。"
