@@ -9,7 +9,7 @@ from time import perf_counter
 
 from rag.answering.choose import choose
 from rag.answering.cite import citation, cite, cite_nearest
-from rag.answering.judge import Judgement, judge
+from rag.answering.judge import Judgement, judge, judge_nearest
 from rag.answering.rank import Candidate, rank_sentences
 from rag.answering.read import STEPS, SURE, Readings, read_passages
 from rag.answering.retrieve import Found, retrieve, retrieve_supported
@@ -73,7 +73,8 @@ class LocalAssistant:
                     choose(found.query, candidates, self._texts, weights.second_sentence, limit) if answered else ()
                 )
                 sentences, citations = cite(found.query, chosen, self._texts)
-                nearest = () if answered else cite_nearest(found.hits, self._texts)
+                near = () if answered else judge_nearest(found.query, candidates, self._store, self._texts, weights)
+                nearest = cite_nearest(found.query, near, self._texts)
             documents = self._index()
         return Answer(
             question=question,

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from rag.assistant import Explanation
@@ -36,6 +35,10 @@ def message_language(setting: str, text: str = "") -> str:
     return "zh" if named.lower().startswith(("zh", "chinese")) else "en"
 
 
+POSSIBLY = ("Possibly, please check", "可能相关，请核对")
+"""What is said of the sentences beside an abstention, in English and in Chinese."""
+
+
 class Screen:
     """Prints results to standard output in one language."""
 
@@ -53,14 +56,11 @@ class Screen:
             self._abstention(answer)
             return
         for sentence in answer.sentences:
-            line = Text(sentence.text)
-            for start, end in sentence.highlights:
-                line.stylize("bold green", start, end)
-            line.append(f" [{sentence.citation}]", "cyan")
-            self._console.print(line)
+            line = _marked(sentence.text, sentence.highlights, "bold green")
+            self._console.print(line.append(f" [{sentence.citation}]", "cyan"))
         self._console.print()
         for citation in answer.citations:
-            self._source(citation)
+            self._console.print(Text(f"[{citation.number}] ", "cyan").append_text(_source(citation)))
         total = answer.timings_ms.get("total", 0.0)
         self.say(
             f"confidence {answer.confidence:.2f} · {total:.0f} ms",
@@ -73,19 +73,21 @@ class Screen:
         self.say(f"No answer: {english}.", f"没有答案：{chinese}。", "yellow")
         if answer.nearest:
             self._console.print()
-            self.say("Nearest passages, which do not answer the question:", "最接近的段落（并不回答这个问题）：", "dim")
-        for citation in answer.nearest:
-            self._source(citation)
-            quote = " ".join(citation.quote.split())
-            self._console.print(Padding(Text(quote if len(quote) <= 120 else quote[:120] + "…", "dim"), (0, 0, 0, 4)))
+            self.say(f"{POSSIBLY[0]}:", f"{POSSIBLY[1]}：", "dim")
+        for near in answer.nearest:
+            sentence = _marked(near.text.replace("\n", " "), near.highlights, "not dim yellow")
+            self._hung(f"{near.confidence:>4.0%}  ", sentence)
+            self._hung(" " * 6, _source(near.citation))
 
-    def _source(self, citation: Citation) -> None:
-        line = Text(f"[{citation.number}] ", "cyan")
-        line.append(f"{citation.path} {citation.locator}", "bold")
-        line.append(f"  {citation.title}")
-        if citation.date:
-            line.append(f"  {citation.date}", "dim")
-        self._console.print(line)
+    def _hung(self, lead: str, text: Text) -> None:
+        """Dimmed, `lead` before the first line and as much space before the others; one line in a pipe."""
+        text.style = "dim"
+        if self._console.is_terminal:
+            rows = Table.grid("", Column(overflow="fold"))
+            rows.add_row(Text(lead, "dim"), text)
+            self._console.print(rows)
+        else:
+            self._console.print(Text(lead).append_text(text))
 
     def explanation(self, explanation: Explanation) -> None:
         """Words, passages and sentences, each with the scores that ranked it."""
@@ -151,3 +153,15 @@ class Screen:
         for row in rows:
             table.add_row(*map(Text, row))
         self._console.print(table)
+
+
+def _marked(text: str, highlights: Sequence[tuple[int, int]], style: str) -> Text:
+    line = Text(text)
+    for start, end in highlights:
+        line.stylize(style, start, end)
+    return line
+
+
+def _source(citation: Citation) -> Text:
+    line = Text(f"{citation.path} {citation.locator}", "bold").append(f"  {citation.title}", "not bold")
+    return line.append(f"  {citation.date}", "dim not bold") if citation.date else line

@@ -120,6 +120,16 @@ class AnswerSentence:
 
 
 @dataclass(frozen=True, slots=True)
+class NearSentence:
+    """A sentence that comes near an answer and is not sure enough to be one; `text` is its citation's quote."""
+
+    text: str
+    highlights: tuple[tuple[int, int], ...]  # [start, end) within `text`
+    citation: Citation
+    confidence: float  # calibrated probability that this sentence answers
+
+
+@dataclass(frozen=True, slots=True)
 class IndexInfo:
     """Which index answered: enough to tell two runs apart."""
 
@@ -146,7 +156,7 @@ class Answer:
     text: str  # the sentences, joined; "" when abstained
     sentences: tuple[AnswerSentence, ...]
     citations: tuple[Citation, ...]
-    nearest: tuple[Citation, ...]  # when abstained: the nearest passages, kept apart
+    nearest: tuple[NearSentence, ...]  # when abstained: up to three, best first, no two of the same words
     index: IndexInfo
     timings_ms: dict[str, float] = field(default_factory=dict)
 

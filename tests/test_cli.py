@@ -66,15 +66,44 @@ def test_ask_json_is_the_answer_and_verbatim(store: Path, seeds: Path) -> None:
     assert text[citation["start"] : citation["end"]] == citation["quote"]
 
 
-def test_ask_abstains_with_exit_code_3_and_the_nearest_passages(store: Path) -> None:
+def test_ask_abstains_with_exit_code_3_and_a_reason(store: Path) -> None:
     result = rag("ask", "2030年火星基地的人口是多少?", store=store)
     assert result.returncode == 3
     assert result.stdout.startswith("No answer: ")
-    assert "Nearest passages" in result.stdout
     assert "没有答案" in rag("ask", "2030年火星基地的人口是多少?", store=store, RAG_LANGUAGE="auto").stdout
     english = rag("ask", "What is the boiling point of tungsten?", "--json", store=store)
     assert english.returncode == 3
     assert json.loads(english.stdout)["citations"] == []
+
+
+def test_an_abstention_shows_the_nearest_sentences_apart(store: Path) -> None:
+    silent = {"RAG_MIN_CONFIDENCE": "1"}
+    result = rag("ask", QUESTION, store=store, **silent)
+    assert result.returncode == 3
+    said, _, near = result.stdout.partition("\n\nPossibly, please check:\n")
+    assert said.startswith("No answer: ")
+    answer = json.loads(rag("ask", QUESTION, "--json", store=store, **silent).stdout)
+    assert (answer["status"], answer["citations"], answer["sentences"]) == ("abstained", [], [])
+    first = answer["nearest"][0]
+    assert first["confidence"] == answer["confidence"]
+    assert "53万套" in "".join(first["text"][a:b] for a, b in first["highlights"])
+    shown = [(f"{one['confidence']:>4.0%}  {one['text']}", one["citation"]) for one in answer["nearest"]]
+    assert len(near.splitlines()) == 2 * len(shown)
+    for (line, citation), sentence, source in zip(shown, *[iter(near.splitlines())] * 2, strict=True):
+        assert sentence == line
+        assert source.startswith(f"      {citation['path']} {citation['locator']}  {citation['title']}")
+        assert (
+            rag("docs", "show", citation["document_id"], store=store).stdout[citation["start"] : citation["end"]]
+            in line
+        )
+    chat = subprocess.run(
+        [sys.executable, "-m", "rag", "chat"],
+        input=QUESTION,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"RAG_STORE": str(store), "RAG_LANGUAGE": "zh"} | silent,
+    )
+    assert f"\n可能相关，请核对：\n{shown[0][0]}\n" in chat.stdout
 
 
 def test_ask_explain_shows_scores(store: Path) -> None:

@@ -20,10 +20,10 @@ from mcp.types import CallToolResult, TextContent
 from rag.assistant import LocalAssistant, fingerprint_of, open_assistant
 from rag.errors import StoreMissingError
 from rag.ingest import ingest
-from rag.mcp import make_server
+from rag.mcp import answer_text, make_server
 from rag.settings import Settings, load_settings
 from rag.store import open_store
-from rag.types import Answer, Embedder
+from rag.types import Answer, Citation, Embedder, IndexInfo, NearSentence
 
 QUESTION = "智新科技去年的销量是多少?"
 SENTENCE = "智新科技去年销量达到53万套。"
@@ -105,7 +105,24 @@ def test_ask_abstains_in_words_with_its_reason(own: Settings, open_fake: Any) ->
     assert answer["citations"] == []
     assert answer["reason"] in text_of(result)
     assert "do not answer" in text_of(result)
-    assert all(near["quote"].splitlines()[0] in text_of(result) for near in answer["nearest"])
+
+
+def test_sentences_that_come_near_are_told_apart_from_an_answer() -> None:
+    cited = Citation(1, "d", "a.txt", "销量公告", None, "L3-L4", 0, 14, "去年销量\n达到53万套。")
+    near = NearSentence(cited.quote, ((5, 11),), cited, 0.3124)
+    silent = Answer(
+        *(QUESTION, QUESTION, "abstained", "too_unsure", 0.3124, "", (), ()),
+        nearest=(near,),
+        index=IndexInfo(1, 1, 1, "fake"),
+    )
+    said, possibly, source, *quote = [line for line in answer_text(silent).splitlines() if line]
+    assert said.startswith("The documents do not answer this question")
+    assert said.endswith("(too_unsure).")
+    assert possibly.startswith("Possibly, please check")
+    assert source == "[1] a.txt L3-L4 · 销量公告 · 0.31"
+    assert quote == ["    去年销量", "    达到53万套。"]
+    alone = answer_text(dataclasses.replace(silent, nearest=()))
+    assert alone == said
 
 
 def test_search_gives_passages_with_their_sources(own: Settings, open_fake: Any) -> None:
@@ -225,8 +242,10 @@ def test_an_agent_asks_the_seeds(command: StdioServerParameters, over_seeds: Set
     for question, result in zip(questions, results, strict=True):
         expected = json.loads(json.dumps(dataclasses.asdict(local.ask(question))))
         assert without_timings(result.structured_content) == without_timings(expected)
-        assert all(citation["quote"].splitlines()[0] in text_of(result) for citation in expected["citations"])
+        cited = [*expected["citations"], *(near["citation"] for near in expected["nearest"])]
+        assert all(citation["quote"].splitlines()[0] in text_of(result) for citation in cited)
     assert {result.structured_content["status"] for result in results} == {"answered", "abstained"}
+    assert any(result.structured_content["nearest"] for result in results)
     assert empty.is_error
 
 

@@ -15,10 +15,9 @@ from rag.text import (
     fold,
     word_spans,
 )
-from rag.types import AnswerSentence, Citation, Document, Hit, Query
+from rag.types import AnswerSentence, Citation, Document, NearSentence, Query
 
 _BARE = 10.0  # characters of distance that a figure without a unit counts as
-_NEAREST = 3  # passages shown beside an abstention
 
 
 def cite(
@@ -28,18 +27,23 @@ def cite(
     sentences = tuple(
         AnswerSentence(one.text, number, highlights(query, one.text, one.span)) for number, one in enumerate(chosen, 1)
     )
-    places = [(one.sentence.document_id, one.sentence.start, one.sentence.end) for one in chosen]
-    return sentences, _citations(places, texts)
+    return sentences, _citations(chosen, texts)
 
 
-def cite_nearest(hits: Sequence[Hit], texts: TextCache) -> tuple[Citation, ...]:
-    """The passages that come nearest to a question which they do not answer."""
-    passages = [hit.passage for hit in hits[:_NEAREST]]
-    return _citations([(one.document_id, one.start, one.end) for one in passages], texts)
+def cite_nearest(
+    query: Query, nearest: Sequence[tuple[Candidate, float]], texts: TextCache
+) -> tuple[NearSentence, ...]:
+    """Sentences that may answer, each with the probability that it does, cited like an answer."""
+    citations = _citations([candidate for candidate, _ in nearest], texts)
+    return tuple(
+        NearSentence(one.text, highlights(query, one.text, one.span), cited, round(probability, 4))
+        for (one, probability), cited in zip(nearest, citations, strict=True)
+    )
 
 
-def _citations(places: Sequence[tuple[str, int, int]], texts: TextCache) -> tuple[Citation, ...]:
-    return tuple(citation(n, texts.document(name), start, end) for n, (name, start, end) in enumerate(places, 1))
+def _citations(candidates: Sequence[Candidate], texts: TextCache) -> tuple[Citation, ...]:
+    places = [one.sentence for one in candidates]
+    return tuple(citation(n, texts.document(at.document_id), at.start, at.end) for n, at in enumerate(places, 1))
 
 
 def citation(number: int, document: Document, start: int, end: int) -> Citation:

@@ -17,6 +17,8 @@ from rag.types import Query, Reason, Store
 from rag.weights import ModeWeights
 
 _TELLING = 0.25  # share of a question that one word must carry for its absence to be the reason
+_NEAREST = 3  # sentences shown beside an abstention
+_LEAST = 0.02  # probability below which a sentence is not worth the reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,25 @@ def judge(
     return Judgement(confidence(evidence, weights), reason(evidence))
 
 
+def judge_nearest(
+    query: Query, candidates: Sequence[Candidate], store: Store, texts: TextCache, weights: ModeWeights
+) -> list[tuple[Candidate, float]]:
+    """The few best of `candidates`, best first, each with the probability that it answers; those that hardly can are
+    left out, and so is a stray bracket; a reprint stands for all of its like."""
+    places: dict[str, int] = {}
+    for place, candidate in enumerate(candidates):
+        if any(map(str.isalnum, candidate.text)):
+            places.setdefault(fold(candidate.text), place)
+    near = [
+        (candidates[place], confidence(gather_evidence(query, candidates, store, texts, place), weights))
+        for place in list(places.values())[:_NEAREST]
+    ]
+    return [(candidate, probability) for candidate, probability in near if probability >= _LEAST]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Features of the best sentence found; shares are of the question's information, 0..1."""
+    """Features of one sentence, the best unless said otherwise; shares are of the question's information, 0..1."""
 
     cosine: float  # question and sentence
     stands_out: float  # how far that cosine is above the mean of all candidates
@@ -95,9 +113,11 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def gather_evidence(query: Query, candidates: Sequence[Candidate], store: Store, texts: TextCache) -> Evidence:
-    """What speaks for and against the best of `candidates`."""
-    best = candidates[0]
+def gather_evidence(
+    query: Query, candidates: Sequence[Candidate], store: Store, texts: TextCache, place: int = 0
+) -> Evidence:
+    """What speaks for and against the one of `candidates` at `place`."""
+    best = candidates[place]
     f = best.features
     document = texts.document(best.sentence.document_id)
     whole = texts.folded_document(document)

@@ -15,9 +15,11 @@ _WIDTH = 280  # characters
 
 
 def given(answer: Answer) -> tuple[Excerpt, ...]:
-    """The sentences given; where it abstained, the nearest passage."""
+    """The sentences given; where it abstained, those shown beside it."""
     if answer.status == "abstained":
-        return tuple(_window(one.path, one.locator, one.quote) for one in answer.nearest[:1])
+        return tuple(
+            Excerpt(near.citation.path, near.citation.locator, near.text, near.highlights) for near in answer.nearest
+        )
     cited = {citation.number: citation for citation in answer.citations}
     return tuple(
         Excerpt(citation.path, citation.locator, sentence.text, sentence.highlights)

@@ -10,7 +10,7 @@ from rag.evaluate.result import Evaluation, missed, parse_floor
 
 _SHOWN = (
     *("accuracy", "answer_accuracy", "sentence@1", "sentence@3", "citation", "abstention_precision"),
-    *("abstention_recall", "document@1", "recall@1", "recall@5", "mrr@10", "f1", "verbatim", "ece"),
+    *("abstention_recall", "nearest", "document@1", "recall@1", "recall@5", "mrr@10", "f1", "verbatim", "ece"),
 )
 
 

@@ -37,8 +37,17 @@ def is_right(question: Question, answer: Answer) -> bool:
 
 def gold_in_sentences(answer: Answer, groups: AnswerGroups, n: int) -> float:
     """sentence@n: 1.0 where every gold answer stands in one of the first `n` cited sentences, each on its own."""
-    first = [squeeze(sentence.text) for sentence in answer.sentences[:n]]
-    return float(bool(groups) and all(any(holds(text, group) for text in first) for group in groups))
+    return _gold_in([sentence.text for sentence in answer.sentences[:n]], groups)
+
+
+def gold_in_nearest(answer: Answer, groups: AnswerGroups) -> float:
+    """The same of the sentences shown beside an abstention."""
+    return _gold_in([near.text for near in answer.nearest], groups)
+
+
+def _gold_in(sentences: Sequence[str], groups: AnswerGroups) -> float:
+    squeezed = [squeeze(text) for text in sentences]
+    return float(bool(groups) and all(any(holds(text, group) for text in squeezed) for group in groups))
 
 
 def highlighted(answer: Answer) -> str:
@@ -85,10 +94,12 @@ def gold_places(spans: Sequence[GoldSpan], text_of: Callable[[str], str | None])
 
 
 def is_verbatim(answer: Answer, lookup: Lookup) -> bool:
-    """Whether citations and nearest passages quote their documents to the letter, and sentences their citations."""
+    """Whether every citation quotes its document to the letter, and every sentence, also the nearest, its citation."""
     quotes = {citation.number: citation.quote for citation in answer.citations}
-    return all(_quotes(citation, lookup) for citation in (*answer.citations, *answer.nearest)) and all(
-        sentence.text in quotes.get(sentence.citation, "") for sentence in answer.sentences
+    return (
+        all(_quotes(citation, lookup) for citation in (*answer.citations, *(near.citation for near in answer.nearest)))
+        and all(sentence.text in quotes.get(sentence.citation, "") for sentence in answer.sentences)
+        and all(near.text == near.citation.quote for near in answer.nearest)
     )
 
 

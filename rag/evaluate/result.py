@@ -29,7 +29,7 @@ from rag.types import DocumentSummary, IndexInfo
 
 MEANS = (
     *("accuracy", "answer_accuracy", "sentence@1", "sentence@3", "citation@1", "citation", "em", "f1", "verbatim"),
-    *("abstention_precision", "abstention_recall", "answered"),
+    *("abstention_precision", "abstention_recall", "nearest", "answered"),
     *("document@1", "document@5"),
     *(f"recall@{k}" for k in CUTOFFS),
     *("mrr@10", "ndcg@10", "brier"),

@@ -11,6 +11,7 @@ from rag.evaluate.metrics import (
     Ranking,
     citation_is_right,
     document_rank,
+    gold_in_nearest,
     gold_in_sentences,
     gold_places,
     highlighted,
@@ -82,6 +83,8 @@ def _values(question: Question, answer: Answer, right: bool, places: Sequence[Pl
     values["answer_accuracy"] = float(right)
     values["sentence@1"] = gold_in_sentences(answer, question.answers, 1)
     values["sentence@3"] = gold_in_sentences(answer, question.answers, 3)
+    if abstained:
+        values["nearest"] = gold_in_nearest(answer, question.answers)
     if question.documents:
         cited = [citation_is_right(citation, question.documents, places) for citation in answer.citations]
         values["citation@1"] = float(any(cited[:1]))

@@ -133,7 +133,12 @@ class CitedContent(BaseModel):
     start: int = Field(description="In code points of the document's canonical text.")
     end: int
     locator: str = Field(description="Lines of the source file.")
-    score: float = Field(description="The probability that the answer is right; of an answer, not of one quote.")
+    score: float = Field(description="The probability that the answer is right; of the whole answer.")
+
+
+class NearContent(CitedContent):
+    score: float = Field(description="The probability that this sentence answers.")
+    highlights: list[tuple[int, int]] = Field(description="[start, end) of the words that may answer, in `content`.")
 
 
 class Context(BaseModel):
@@ -144,7 +149,9 @@ class Context(BaseModel):
     confidence: float
     standalone_question: str
     citations: list[CitedContent]
-    nearest: list[CitedContent] = Field(description="When it abstained: what came nearest and does not answer.")
+    nearest: list[NearContent] = Field(
+        description="When it abstained: up to three sentences that possibly answer, best first; to be checked."
+    )
 
 
 class AnswerMessage(BaseModel):

@@ -3,13 +3,13 @@
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import regex
 
-from rag.console import REASONS
+from rag.console import POSSIBLY, REASONS
 from rag.server.chat import (
     Annotation,
     AnswerMessage,
@@ -20,6 +20,7 @@ from rag.server.chat import (
     Completion,
     Context,
     Delta,
+    NearContent,
     UrlCitation,
     Usage,
 )
@@ -28,7 +29,7 @@ from rag.text import has_han
 from rag.types import Answer, Citation
 
 _MARKDOWN = regex.compile(r"[\\`*_{}\[\]()<>#+!|~&]")
-_SOURCES = regex.compile(r"\n\n\*\*(?:来源|Sources)\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+\Z")
+_SOURCES = regex.compile(rf"\n\n\*\*(?:来源|Sources|{'|'.join(POSSIBLY)})\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+\Z")
 _MARK = regex.compile(r" \[\d{1,3}\](?=\n|\Z)")
 
 
@@ -82,8 +83,8 @@ class Reply:
 def reply(answer: Answer, base: str, sources: bool, tokens: tuple[int, int]) -> Reply:
     """`base` is our own address; `tokens` those of the prompt and of the answer's text."""
     pieces, annotations = _abstention(answer) if answer.status == "abstained" else _sentences(answer, base)
-    if sources and answer.citations:
-        pieces = (*pieces, _source_list(answer, base))
+    if sources:
+        pieces = (*pieces, *_lists(answer, base))
     return Reply(
         pieces=pieces,
         annotations=annotations,
@@ -92,8 +93,13 @@ def reply(answer: Answer, base: str, sources: bool, tokens: tuple[int, int]) -> 
             reason=answer.reason,
             confidence=answer.confidence,
             standalone_question=answer.standalone_question,
-            citations=[_record(citation, base, answer.confidence) for citation in answer.citations],
-            nearest=[_record(citation, base, answer.confidence) for citation in answer.nearest],
+            citations=[
+                CitedContent(**_record(citation, base), score=answer.confidence) for citation in answer.citations
+            ],
+            nearest=[
+                NearContent(**_record(near.citation, base), score=near.confidence, highlights=list(near.highlights))
+                for near in answer.nearest
+            ],
         ),
         usage=Usage(prompt_tokens=tokens[0], completion_tokens=tokens[1], total_tokens=sum(tokens)),
         id=f"chatcmpl-{uuid.uuid4().hex}",
@@ -133,30 +139,40 @@ def _abstention(answer: Answer) -> tuple[tuple[str, ...], list[Annotation]]:
     return (f"没有答案：{chinese}。" if has_han(answer.question) else f"No answer: {english}.",), []
 
 
-def _source_list(answer: Answer, base: str) -> str:
-    """Markdown; what comes from a document is escaped, so that it is shown and not followed."""
-    lines = []
-    for citation in answer.citations:
-        parts = (_escaped(f"{citation.path} {citation.locator}"), citation.date)
-        link = f"[{_escaped(citation.title)}]({source_url(base, citation)})"
-        lines.append(f"{citation.number}. " + " · ".join([link, *(part for part in parts if part)]))
-    return f"\n\n**{'来源' if has_han(answer.question) else 'Sources'}**\n\n" + "\n".join(lines)
+def _lists(answer: Answer, base: str) -> Iterator[str]:
+    """The sources, or the sentences beside an abstention, as a numbered list in Markdown; what comes from a document is
+    escaped, so that it is shown and not followed."""
+    chinese = has_han(answer.question)
+    if answer.citations:
+        yield _list("来源" if chinese else "Sources", [_source(citation, base) for citation in answer.citations])
+    if answer.nearest:
+        near = [f"{_escaped(n.text)} · {_source(n.citation, base)} · {n.confidence:.0%}" for n in answer.nearest]
+        yield _list(POSSIBLY[chinese], near)
+
+
+def _list(title: str, items: Sequence[str]) -> str:
+    return f"\n\n**{title}**\n\n" + "\n".join(f"{number}. {item}" for number, item in enumerate(items, 1))
+
+
+def _source(citation: Citation, base: str) -> str:
+    link = f"[{_escaped(citation.title)}]({source_url(base, citation)})"
+    parts = (link, _escaped(f"{citation.path} {citation.locator}"), citation.date)
+    return " · ".join(part for part in parts if part)
 
 
 def _escaped(text: str) -> str:
     return _MARKDOWN.sub(lambda match: "\\" + match.group(), " ".join(text.split()))
 
 
-def _record(citation: Citation, base: str, score: float) -> CitedContent:
-    return CitedContent(
-        content=citation.quote,
-        title=citation.title,
-        url=source_url(base, citation),
-        filepath=citation.path,
-        document_id=citation.document_id,
-        date=citation.date,
-        start=citation.start,
-        end=citation.end,
-        locator=citation.locator,
-        score=score,
-    )
+def _record(citation: Citation, base: str) -> dict[str, Any]:
+    return {
+        "content": citation.quote,
+        "title": citation.title,
+        "url": source_url(base, citation),
+        "filepath": citation.path,
+        "document_id": citation.document_id,
+        "date": citation.date,
+        "start": citation.start,
+        "end": citation.end,
+        "locator": citation.locator,
+    }

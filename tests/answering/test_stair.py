@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from rag.answering.cite import highlights, locator
-from rag.answering.judge import Evidence, confidence, gather_evidence, reason
+from rag.answering.judge import EVIDENCE as NAMES
+from rag.answering.judge import Evidence, confidence, gather_evidence, judge_nearest, reason
+from rag.answering.rank import SentenceFeatures
 from rag.answering.retrieve import support, years_missing
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.cache import TextCache
@@ -72,12 +74,104 @@ def test_the_period_asked_for_wins(assistant: LocalAssistant) -> None:
     assert "30万辆" in assistant.ask("2023年新能源汽车产量是多少？").sentences[0].text
 
 
-def test_abstaining_gives_a_reason_and_the_nearest_passages_apart(assistant: LocalAssistant) -> None:
+def test_abstaining_gives_a_reason_and_no_answer(assistant: LocalAssistant) -> None:
     assistant._settings = Settings(store=assistant._settings.store, min_confidence=1.0)
     answer = assistant.ask("2019年宜昌市的地铁里程是多少公里？")
     assert (answer.status, answer.reason, answer.text) == ("abstained", "other_period", "")
     assert (answer.sentences, answer.citations) == ((), ())
-    assert answer.nearest
+
+
+class LiteralReader:
+    """Finds words: a sentence that holds one answers as surely as is told, and nothing else does."""
+
+    name = "literal"
+
+    def __init__(self, **scores: float) -> None:
+        self._scores = scores
+
+    def read(
+        self, question: str, context: str, text: str, sentences: Sequence[tuple[int, int]]
+    ) -> tuple[SentenceReading, ...]:
+        found = []
+        for start, end in sentences:
+            word = next((word for word in self._scores if text.find(word, start, end) >= 0), "")
+            at = text.find(word, start, end) if word else start
+            score = self._scores.get(word, -12.0)
+            found.append(SentenceReading(score, score, (at, at + len(word))))
+        return tuple(found)
+
+
+def silent(assistant: LocalAssistant, reader: LiteralReader) -> LocalAssistant:
+    """Never sure enough; ranks by the reader, and takes the log-odds of the reader for those of the confidence."""
+
+    def by_relevance(names: tuple[str, ...]) -> Linear:
+        return Linear(names, tuple(float(name == "relevance") for name in names))
+
+    weights = load_weights()
+    accurate = dataclasses.replace(
+        weights.accurate,
+        sentence=by_relevance(SentenceFeatures._fields),
+        confidence=by_relevance(NAMES),
+        confidence_foreign=by_relevance(NAMES),
+    )
+    settings = Settings(store=assistant._settings.store, min_confidence=1.0)
+    weights = dataclasses.replace(weights, accurate=accurate)
+    return LocalAssistant(assistant._store, assistant._embedder, settings, weights, reader)
+
+
+def test_beside_an_abstention_stand_the_nearest_sentences_each_with_its_probability(assistant: LocalAssistant) -> None:
+    reader = LiteralReader(总部设在武汉经开区=2.0, 突破30万辆=1.0, 达到53万套=0.0, 突破50万辆=-1.0)
+    answer = silent(assistant, reader).ask("总部设在哪里？")
+    assert (answer.status, answer.text, answer.sentences, answer.citations) == ("abstained", "", (), ())
+    marked = [[near.text[a:b] for a, b in near.highlights] for near in answer.nearest]
+    assert marked == [["总部设在武汉经开区"], ["突破30万辆"], ["达到53万套"]]
+    for near, log_odds in zip(answer.nearest, (2.0, 1.0, 0.0), strict=True):
+        assert near.confidence == pytest.approx(1 / (1 + math.exp(-log_odds)), abs=1e-4)
+        document = assistant._store.document(near.citation.document_id)
+        assert document is not None
+        assert document.text[near.citation.start : near.citation.end] == near.citation.quote == near.text
+    assert [near.citation.number for near in answer.nearest] == [1, 2, 3]
+    assert answer.confidence == answer.nearest[0].confidence
+    assert silent(assistant, reader).ask("总部设在哪里？").nearest == answer.nearest
+
+
+def test_what_hardly_answers_is_not_shown_as_near(assistant: LocalAssistant) -> None:
+    nothing = silent(assistant, LiteralReader()).ask("总部设在哪里？")
+    assert (nothing.status, nothing.nearest) == ("abstained", ())
+    assert nothing.reason
+    one = silent(assistant, LiteralReader(总部设在武汉经开区=-1.0)).ask("总部设在哪里？")
+    assert [near.text for near in one.nearest] == ["公司成立于2004年，总部设在武汉经开区。"]
+
+
+def test_a_stray_bracket_is_not_shown_as_near(assistant: LocalAssistant) -> None:
+    found = assistant.explain("总部设在哪里？")
+    stray = dataclasses.replace(found.candidates[0], text="（")
+    candidates = [stray, *found.candidates]
+    texts, weights = TextCache(assistant._store), silent(assistant, LiteralReader())._weights.accurate
+    even = dataclasses.replace(weights.confidence, coefficients=(0.0,) * len(NAMES))
+    weights = dataclasses.replace(weights, confidence=even, confidence_foreign=even)
+    near = judge_nearest(found.query, candidates, assistant._store, texts, weights)
+    assert [candidate for candidate, _ in near] == list(found.candidates[:3])
+
+
+def test_a_reprint_is_shown_once_beside_an_abstention(assistant: LocalAssistant) -> None:
+    folder = assistant._settings.store.parent
+    (folder / "c.txt").write_text(f"转载\n{COMPANY}")
+    ingest([folder], assistant._store, assistant._embedder, base=folder, limit_mb=1)
+    answer = silent(assistant, LiteralReader(总部设在武汉经开区=2.0, 达到53万套=1.0)).ask("总部设在哪里？")
+    assert len(answer.nearest) == 2
+    assert len({near.text for near in answer.nearest}) == 2
+
+
+def test_any_candidate_is_judged_among_all(assistant: LocalAssistant) -> None:
+    found = assistant.explain("去年销量达到多少？")
+    texts = TextCache(assistant._store)
+    for place, candidate in enumerate(found.candidates):
+        first = [candidate, *found.candidates[:place], *found.candidates[place + 1 :]]
+        here = gather_evidence(found.query, found.candidates, assistant._store, texts, place)
+        there = gather_evidence(found.query, first, assistant._store, texts)
+        assert here.vector() == pytest.approx(there.vector())
+        assert here.cosine == candidate.features.cosine
 
 
 def test_an_empty_store_has_no_passage(tmp_path: Path) -> None:
@@ -217,7 +311,6 @@ def test_small_formulas() -> None:
 
 
 def test_the_weights_name_the_features_in_their_order() -> None:
-    from rag.answering.judge import EVIDENCE as NAMES
     from rag.answering.rank import SentenceFeatures
     from rag.answering.retrieve import PASSAGE_FEATURES
 
@@ -235,27 +328,8 @@ def test_the_threshold_is_the_lowest_that_keeps_the_risk() -> None:
     assert [weights.min_confidence(risk) for risk in (1.0, 0.3, 0.05, 0.02, 0.0)] == [0.2, 0.2, 0.5, 0.9, 1.0]
 
 
-class LiteralReader:
-    """Finds a word: the sentence that holds it answers, and nothing else does."""
-
-    name = "literal"
-
-    def __init__(self, word: str) -> None:
-        self._word = word
-
-    def read(
-        self, question: str, context: str, text: str, sentences: Sequence[tuple[int, int]]
-    ) -> tuple[SentenceReading, ...]:
-        found = []
-        for start, end in sentences:
-            at = text.find(self._word, start, end)
-            score = 12.0 if at >= 0 else -12.0
-            found.append(SentenceReading(score, score, (at, at + len(self._word)) if at >= 0 else (start, start)))
-        return tuple(found)
-
-
 def test_the_reader_decides_the_sentence_and_marks_the_words(assistant: LocalAssistant) -> None:
-    assistant._reader = LiteralReader("总部设在武汉经开区")
+    assistant._reader = LiteralReader(总部设在武汉经开区=12.0)
     answer = assistant.ask("总部设在哪里？")
     first = answer.sentences[0]
     assert [first.text[a:b] for a, b in first.highlights] == ["总部设在武汉经开区"]

@@ -16,6 +16,7 @@ from rag.types import (
     DocumentSummary,
     Hit,
     IndexInfo,
+    NearSentence,
     Passage,
     Turn,
 )
@@ -51,9 +52,14 @@ def citation(number: int, source: Document, start: int, end: int) -> Citation:
 
 
 def answer(
-    question: str, cited: Sequence[Citation], confidence: float = 0.8, highlights: Sequence[tuple[int, int]] = ()
+    question: str,
+    cited: Sequence[Citation],
+    confidence: float = 0.8,
+    highlights: Sequence[tuple[int, int]] = (),
+    near: Sequence[Citation] = (),
 ) -> Answer:
-    """Answered with the quotes of `cited`, or abstained where there are none; `highlights` belong to the first."""
+    """Answered with the quotes of `cited`, or abstained where there are none, with those of `near` beside it;
+    `highlights` belong to the first."""
     sentences = tuple(
         AnswerSentence(one.quote, one.number, tuple(highlights) if one is cited[0] else ()) for one in cited
     )
@@ -66,7 +72,7 @@ def answer(
         text="".join(one.quote for one in cited),
         sentences=sentences,
         citations=tuple(cited),
-        nearest=(),
+        nearest=tuple(NearSentence(one.quote, tuple(highlights), one, confidence) for one in near),
         index=IndexInfo(1, 1, 1, "fake"),
         timings_ms={"retrieve": 3.0, "read": 2.0},
     )

@@ -1,6 +1,7 @@
 import math
 import random
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from rag.evaluate.metrics import (
     Ranking,
     citation_is_right,
     document_rank,
+    gold_in_nearest,
     gold_in_sentences,
     gold_places,
     highlighted,
@@ -55,6 +57,14 @@ def test_gold_in_the_first_sentences() -> None:
     assert gold_in_sentences(given, [("分。丙队",)], 3) == 0.0  # across two sentences is in neither
 
 
+def test_gold_beside_an_abstention() -> None:
+    silent = answer("?", [], near=[citation(i, SOURCE, *SENTENCES[n]) for i, n in enumerate((2, 0), 1)])
+    assert gold_in_nearest(silent, [("1234分",)]) == 1.0
+    assert gold_in_nearest(silent, [("20分",)]) == 0.0
+    assert gold_in_nearest(silent, [("1234分",), ("20分",)]) == 0.0
+    assert gold_in_nearest(answered(0), [("1234分",)]) == 0.0  # what is answered is measured as an answer
+
+
 def test_highlighted_words() -> None:
     assert highlighted(answered(0)) == "1,234"
     assert highlighted(answer("?", [citation(1, SOURCE, 0, 13)])) == ""
@@ -91,6 +101,11 @@ def test_verbatim_checks_every_citation_and_sentence() -> None:
     assert not is_verbatim(answered(0), {}.get)
     moved = document(SOURCE.path, "。" + SOURCE.text)
     assert not is_verbatim(answered(0), {SOURCE.id: moved}.get)
+    near = answer("?", [], near=[citation(1, SOURCE, *SENTENCES[0])])
+    assert is_verbatim(near, library.get)
+    assert not is_verbatim(near, {SOURCE.id: moved}.get)
+    other = replace(near.nearest[0], text=near.nearest[0].text[1:])
+    assert not is_verbatim(replace(near, nearest=(other,)), library.get)
 
 
 # --- retrieval ---------------------------------------------------------------------------------------------------

@@ -147,18 +147,21 @@ def test_a_broken_set_is_found_before_anything_is_asked_or_written(tmp_path: Pat
 def test_failures_are_told_apart(tmp_path: Path) -> None:
     def fails(question: str, hits: list[Hit]) -> Answer:
         if question.startswith("第1"):
-            return answer(question, [], 0.2)
+            return answer(question, [], 0.2, near=shifted(question, hits).citations)
+        if question.startswith("第5"):
+            return answer(question, [], 0.4, near=reply(question, hits).citations)
         if question.startswith(("谁", "完全无关")):
             return answer(question, [citation(1, TEAMS[0], 0, 9)])
         return shifted(question, hits)
 
     lost = {**line(3), "question": "完全无关", "doc": ["9.txt"], "answers": ["99分"]}
     part = {**line(4), "answers": ["55分", "44分"], "all": True, "doc": None}
-    path = write(tmp_path / "set.jsonl", line(1), line(2), lost, part, UNSAID)
+    path = write(tmp_path / "set.jsonl", line(1), line(2), lost, part, line(5), UNSAID)
     many = [document(f"other/{n:02}.txt", "无关的文字。" * 3) for n in range(30)]
     evaluation = run_evaluation(options(path), FakeFactory([*TEAMS, *many], fails))
     expected = ("abstained", "wrong_sentence", "not_retrieved", "incomplete", "answered_unsaid")
-    assert evaluation.failures == dict.fromkeys(expected, 1)
+    assert evaluation.failures == dict.fromkeys(expected, 1) | {"abstained": 2}
+    assert (evaluation.metrics["nearest"].value, evaluation.metrics["nearest"].n) == (0.5, 2)
 
 
 # --- a set's own documents ---------------------------------------------------------------------------------------

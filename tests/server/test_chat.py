@@ -6,7 +6,8 @@ import httpx2
 import openai
 import pytest
 
-from rag.server.completion import without_marks
+from rag.server.completion import reply, without_marks
+from rag.types import Answer, Citation, IndexInfo, NearSentence
 from tests.server.conftest import SALES, SENTENCE
 from tests.server.running import Running
 
@@ -200,3 +201,31 @@ def test_an_abstention_says_so_in_words_with_a_reason_and_no_citations(tmp_path)
         assert message["annotations"] == []
         assert message["context"]["citations"] == []
         assert (message["context"]["status"], message["context"]["reason"]) == ("abstained", "no_passage")
+
+
+@pytest.mark.parametrize(("question", "heading"), [(SALES, "可能相关，请核对"), ("Who?", "Possibly, please check")])
+def test_sentences_beside_an_abstention_are_listed_apart_and_not_taken_for_history(question: str, heading: str) -> None:
+    cited = Citation(
+        1, "d", "a.txt", "公告[1](javascript:alert(1))", "2024-01-25", "L3", 4, 16, "去年销量\n达到**53万套。"
+    )
+    near = NearSentence(cited.quote, ((5, 12),), cited, 0.3124)
+    silent = Answer(
+        *(question, question, "abstained", "too_unsure", 0.3124, "", (), ()),
+        nearest=(near, near),
+        index=IndexInfo(1, 1, 1, "fake"),
+    )
+    sent = reply(silent, "http://here", True, (3, 0))
+    reason, headed, listed = sent.content.split("\n\n")
+    assert headed == f"**{heading}**"
+    first, second = listed.splitlines()
+    assert first.startswith("1. 去年销量 达到\\*\\*53万套。 · [公告")
+    assert first.endswith("](http://here/source/d?start=4&end=16#cited) · a.txt L3 · 2024-01-25 · 31%")
+    assert second == first.replace("1. ", "2. ", 1)
+    assert "](javascript:" not in listed
+    assert without_marks(sent.content) == reason
+    assert reply(silent, "http://here", False, (3, 0)).content == reason
+    assert sent.annotations == []
+    assert sent.context.citations == []
+    assert [(one.content, one.score, one.highlights) for one in sent.context.nearest] == [
+        (cited.quote, 0.3124, [(5, 12)])
+    ] * 2

@@ -13,7 +13,7 @@ from rag.server.keys import KeyFile
 from rag.server.pages import FOLDER
 from tests.conftest import FakeEmbedder
 from tests.server.conftest import SALES, make_settings
-from tests.server.running import Running, serving
+from tests.server.running import Running, served, serving
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -139,15 +139,61 @@ def test_a_follow_up_may_be_asked_before_the_answer_is_there(opened: Open) -> No
     expect(page.locator(".exchange")).to_have_count(0)
 
 
-def test_an_abstention_shows_the_nearest_apart(opened: Open) -> None:
-    page = opened()
-    put(page, UNANSWERED)
-    assert "文档中没有找到答案" in last(page)
+@pytest.fixture(scope="module")
+def silent(seeded: Running) -> Iterator[Running]:
+    """Answers nothing, however sure it is: sentences then stand beside every abstention."""
+    with served(seeded.settings.store, RAG_MIN_CONFIDENCE="1") as (running, _):
+        yield running
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_an_abstention_shows_the_nearest_sentences_apart(opened: Open, silent: Running, locale: str) -> None:
+    chinese = locale == "zh-CN"
+    with silent.client() as http:
+        nearest = http.post("/ask", json={"question": SALES}).json()["nearest"]
+    page = opened(locale=locale, url=silent.url)
+    put(page, SALES)
+    assert ("文档中没有找到答案" if chinese else "No answer found in the documents") in last(page)
     expect(page.locator(".sentences")).to_have_count(0)
-    expect(page.locator(".nearest h3")).to_have_text("最接近的段落（不是答案）")
-    assert page.locator(".nearest li").count() == 3
+    expect(page.locator(".footing")).to_have_count(0)
+    expect(page.locator(".nearest h3")).to_have_text("可能相关，请核对" if chinese else "Possibly, please check")
+    assert page.locator(".nearest li p").all_inner_texts() == [near["text"] for near in nearest]
+    expect(page.locator(".nearest mark").first).to_contain_text("53万套")
+    chances = [f"{100 * near['confidence']:.0f}%" for near in nearest]
+    assert page.locator(".chance").all_inner_texts() == [
+        f"可能性 {chance}" if chinese else f"{chance} likely" for chance in chances
+    ]
     page.locator(".nearest .from").first.click()
-    expect(page.locator("#pane mark.here").first).to_be_in_viewport()
+    expect(page.locator("#pane mark.here")).to_have_text(nearest[0]["text"])
+    expect(page.locator("#pane mark.here")).to_be_in_viewport()
+    page.locator("#language").click()
+    expect(page.locator(".nearest h3")).to_have_text("Possibly, please check" if chinese else "可能相关，请核对")
+    expect(page.locator(".chance").first).to_have_text(f"{chances[0]} likely" if chinese else f"可能性 {chances[0]}")
+
+
+def test_the_nearest_sentences_by_keyboard(opened: Open, silent: Running) -> None:
+    page = opened(url=silent.url)
+    put(page, SALES)
+    sources = page.locator(".nearest .from")
+    for _ in range(sources.count()):
+        page.keyboard.press("Shift+Tab")
+    expect(sources.first).to_be_focused()
+    expect(page.locator("#preview mark")).to_contain_text("53万套")
+    page.keyboard.press("Enter")
+    expect(page.locator("#pane mark.here")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(sources.first).to_be_focused()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_the_nearest_sentences_for_anybody(opened: Open, silent: Running, width: int, scheme: str) -> None:
+    page = opened(width, 800, "en-GB", silent.url, color_scheme=scheme)
+    put(page, SALES)
+    page.locator(".nearest mark").first.wait_for()
+    check_access(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    colours = "['.nearest p', '.nearest mark'].map(one => getComputedStyle(document.querySelector(one)).color)"
+    assert len(set(page.evaluate(colours))) == 2  # the words marked stand out of a sentence that is held back
 
 
 def test_a_file_is_added_asked_about_and_removed(opened: Open, tmp_path: Path) -> None:
@@ -301,8 +347,8 @@ def test_the_focus_is_never_under_the_question_field(opened: Open) -> None:
     for question in (SALES, UNANSWERED, SALES):
         put(page, question)
     page.locator("main").evaluate("main => { main.scrollTop = 0; document.querySelector('#theme').focus(); }")
-    # the marks and the copying of two answers, three passages that came near
-    for _ in range(page.locator(".mark").count() + 5):
+    # the marks and the copying of two answers, the sentences that came near
+    for _ in range(page.locator(".mark, .copy, .nearest .from").count()):
         page.keyboard.press("Tab")
         bottom, field = page.evaluate(
             "[document.activeElement, document.querySelector('#question')].map(one => one.getBoundingClientRect())"
@@ -377,7 +423,6 @@ def test_both_languages_and_colours(opened: Open) -> None:
     assert "No answer found in the documents" in last(page)
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert page.get_attribute("html", "lang") == "en"
-    assert page.get_attribute(".nearest li p", "lang") == "zh"
     expect(page.locator("#theme")).to_have_attribute("aria-label", "Auto (change colours)")
     page.locator("#language").click()
     expect(page.locator("h1")).to_have_text("文档问答")

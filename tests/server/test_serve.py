@@ -65,6 +65,9 @@ def compare(running: Running, question: str, history: list[dict[str, str]], expe
     assert [{name: c[name] for name in names} for c in context["citations"]] == [
         {name: c[other] for name, other in names.items()} for c in expected["citations"]
     ]
+    assert [(near["content"], near["score"], near["highlights"]) for near in context["nearest"]] == [
+        (near["text"], near["confidence"], near["highlights"]) for near in expected["nearest"]
+    ]
     if expected["status"] == "answered":
         assert message.content == "\n".join(f"{s['text']} [{s['citation']}]" for s in expected["sentences"])
 

@@ -73,8 +73,9 @@ function* replyTo(question, answer) {
   const found = el("div", { className: "abstained" }, say(el("h3"), "noAnswer"), say(el("p"), answer.reason));
   yield found;
   if (answer.nearest.length) {
-    const items = answer.nearest.map((one) => nearest(one, answer));
-    yield el("section", { className: "nearest" }, say(el("h3"), "nearest"), el("ul", {}, ...items));
+    const cited = answer.nearest.map((one) => one.citation);
+    const items = answer.nearest.map((one) => near(one, cited));
+    yield el("section", { className: "nearest" }, say(el("h3"), "nearest"), el("ol", {}, ...items));
   }
 }
 
@@ -89,10 +90,11 @@ function sentence(one, answer) {
   return el("li", {}, words, line);
 }
 
-function nearest(citation, answer) {
-  const text = new Points(citation.quote);
-  const short = text.length > 160 ? text.slice(0, 160) + "…" : citation.quote;
-  return el("li", {}, el("p", { lang: tongue(short) }, short), sourceButton("from", describe(citation), citation, answer.nearest));
+function near(one, cited) {
+  const quote = el("p", { lang: tongue(one.text) }, ...marked(new Points(one.text), one.highlights));
+  const chance = say(el("span", { className: "chance" }), "chance", Math.round(100 * one.confidence));
+  const from = sourceButton("from", describe(one.citation), one.citation, cited);
+  return el("li", {}, quote, el("div", { className: "under" }, from, chance));
 }
 
 function sourceButton(kind, text, citation, all) {
