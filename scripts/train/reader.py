@@ -21,6 +21,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.models.extra import models_or_exit
+
+models_or_exit("scripts.train.reader")
+
 import numpy as np
 import torch
 from torch import nn
