@@ -1,7 +1,7 @@
 """Weights -> encoders.
 
-Reading order: layout, weights, bert, trained, numbers, parity, build (how the bundled models are made); unigram, encoder,
-reading, reader, factory (how they are used); tokenizer, bundled, extra, hub (any other model, for which torch is needed).
+Reading order: layout, weights, bert, trained, numbers, parity, build (how the bundled models are made); unigram,
+encoder, reading, reader, factory (how they are used); extra, tokenizer, bundled, hub (any other model, on torch).
 """
 
 from rag.models.build import Progress, built_model, verify_model

@@ -133,7 +133,7 @@ def emptied(model: "ModelProto") -> tuple[bytes, list[tuple[str, str, list[int]]
     """The graph without the numbers of the encoder, and which of them stands where in the data file.
 
     They stand there floats first, so that each lies at a multiple of its own size, and by their names: ONNX Runtime
-    leaves them in no order. What is no number of the encoder (axes, ends of slices) stays in the graph.
+    leaves them in no order. What is no number of the encoder (axes, positions) stays in the graph.
     """
     from onnx import TensorProto, numpy_helper
 
