@@ -1,6 +1,7 @@
 """The extra `rag[models]`: what only other embedders, training, measuring and the making of the packaged graph need."""
 
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 from rag.errors import ExtraMissingError
@@ -18,9 +19,12 @@ _MODULES = {
 """Module -> package; the packages are those of the extra in pyproject.toml."""
 
 
-def need_models(what: str) -> None:
-    """Raises ExtraMissingError for `what`, a setting or a script, unless the extra is installed; imports none of it."""
-    missing = [package for module, package in _MODULES.items() if find_spec(module) is None]
+def need_models(what: str, modules: Iterable[str] = _MODULES) -> None:
+    """Raises ExtraMissingError for `what`, a setting or a script, unless these `modules` of the extra are installed.
+
+    None of them is imported: torch takes seconds.
+    """
+    missing = [_MODULES[module] for module in modules if find_spec(module) is None]
     if missing:
         raise ExtraMissingError(what=what, missing=", ".join(missing))
 

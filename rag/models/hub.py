@@ -93,7 +93,7 @@ def _load(name: str) -> "SentenceTransformer":
     # The libraries would look for a name on the network, again and again, for over a minute. The variable is read when
     # they are first imported; local_files_only covers those that were imported before.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    need_models(f"RAG_EMBEDDER={name}")
+    need_models(f"RAG_EMBEDDER={name}", ("sentence_transformers", "torch"))
     if not _is_here(name):
         raise ModelUnavailableError(name=name, reason="neither a folder nor among the downloaded models")
     try:
