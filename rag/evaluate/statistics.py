@@ -3,13 +3,13 @@
 Arrays have one row or element a question. All resampling is seeded: equal input, equal output.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 Floats = NDArray[np.float64]
 
@@ -155,8 +155,11 @@ def area_under_risk_coverage(confidence: Floats, right: Floats) -> float:
 
 
 def mcnemar(better: int, worse: int) -> float:
-    """Exact two-sided p-value that so many `better` and `worse` questions come of chance (McNemar 1947)."""
-    return float(binomtest(better, better + worse, 0.5).pvalue) if better + worse else 1.0
+    """Exact two-sided p-value that so many `better` and `worse` questions come of chance (McNemar 1947): twice the
+    chance that of so many fair coins no more fall on the rarer side."""
+    n = better + worse
+    rarer = sum(math.comb(n, k) for k in range(min(better, worse) + 1))
+    return min(1.0, float(2 * rarer / 2**n))
 
 
 def paired_bootstrap(

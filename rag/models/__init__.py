@@ -1,7 +1,7 @@
 """Weights -> encoders.
 
-Reading order: layout, weights, tokenizer, bundled, trained, export, build (how the bundled models are made); unigram,
-encoder, reading, reader, factory (how they are used); hub (any other model).
+Reading order: layout, weights, bert, trained, numbers, parity, build (how the bundled models are made); unigram,
+encoder, reading, reader, factory (how they are used); extra, tokenizer, bundled, hub (any other model, on torch).
 """
 
 from rag.models.build import Progress, built_model, verify_model

@@ -1,17 +1,18 @@
 """The bundled embedding model on ONNX Runtime: answering never imports torch."""
 
+import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import ModelBuildError
-from rag.models.layout import EMBEDDER_NAME, MAX_TOKENS, MODEL_FILE, PROMPTS, QUESTION_MAP_FILE
+from rag.models.layout import EMBEDDER_FOLDER, EMBEDDER_NAME, GRAPH_FILE, MAX_TOKENS, PROMPTS, QUESTION_MAP_FILE
+from rag.models.numbers import packaged
 from rag.models.unigram import Unigram
 from rag.types import Vectors
 
@@ -40,10 +41,9 @@ class OnnxEmbedder:
         """Load the built model in `folder`; `threads` 0 means all cores. Raises ModelBuildError."""
         self._folder = folder
         self._threads = threads or os.cpu_count() or 1
-        self._together = open_session(folder, MODEL_FILE, self._threads)
+        self._together = open_session(folder / EMBEDDER_FOLDER, self._threads)
         self.dim = int(self._together.get_outputs()[0].shape[-1])
-        with files("rag.models").joinpath(QUESTION_MAP_FILE).open("rb") as file:
-            self._map = np.load(file).astype(np.float32)
+        self._map = np.load(io.BytesIO(packaged(QUESTION_MAP_FILE))).astype(np.float32)
         try:
             self._tokenizer = Unigram(folder)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -87,7 +87,7 @@ class OnnxEmbedder:
     @cached_property
     def _apart(self) -> onnxruntime.InferenceSession:
         """For many texts, each on one core."""
-        return open_session(self._folder, MODEL_FILE, 1)
+        return open_session(self._folder / EMBEDDER_FOLDER, 1)
 
 
 def feed(ids: Sequence[int]) -> dict[str, NDArray[np.int64]]:
@@ -96,16 +96,16 @@ def feed(ids: Sequence[int]) -> dict[str, NDArray[np.int64]]:
     return {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
 
 
-def open_session(folder: Path, file: str, threads: int) -> onnxruntime.InferenceSession:
-    """The graph `file` of a built model, run by `threads` threads. Raises ModelBuildError."""
+def open_session(folder: Path, threads: int) -> onnxruntime.InferenceSession:
+    """The graph in `folder` with the numbers beside it, run by `threads` threads. Raises ModelBuildError."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.use_deterministic_compute = True
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it was saved optimised
     try:
-        return onnxruntime.InferenceSession(str(folder / file), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(folder / GRAPH_FILE), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no base class of their own
-        raise ModelBuildError(path=folder, reason=str(error)) from error
+        raise ModelBuildError(path=folder.parent, reason=str(error)) from error
 
 
 def _pool(windows: list[NDArray[np.float32]]) -> NDArray[np.float32]:

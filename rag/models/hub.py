@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import ModelUnavailableError
+from rag.models.extra import need_models
 from rag.types import Vectors
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class SentenceTransformerEmbedder:
     def __init__(self, name: str, threads: int = 0) -> None:
         """Load `name` from this machine; the network is never asked. `threads` 0 leaves torch its own number.
 
-        Raises ModelUnavailableError where it is not here or is no such model.
+        Raises ModelUnavailableError where it is not here or is no such model, ExtraMissingError without rag[models].
         """
         self._model = _load(name)
         if threads:
@@ -97,8 +97,7 @@ def _load(name: str) -> "SentenceTransformer":
     # The libraries would look for a name on the network, again and again, for over a minute. The variable is read when
     # they are first imported; local_files_only covers those that were imported before.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    if find_spec("sentence_transformers") is None:
-        raise ModelUnavailableError(name=name, reason="the package sentence-transformers is not installed")
+    need_models(f"RAG_EMBEDDER={name}", ("sentence_transformers", "torch"))
     if not _is_here(name):
         raise ModelUnavailableError(name=name, reason="neither a folder nor among the downloaded models")
     try:

@@ -7,7 +7,7 @@ import numpy as np
 
 from rag.errors import ModelBuildError
 from rag.models.encoder import feed, open_session
-from rag.models.layout import HEAD_FILE, READER_FILE, READER_NAME
+from rag.models.layout import HEAD_FILE, READER_FOLDER, READER_NAME
 from rag.models.reading import lay_out, read_scores
 from rag.models.unigram import Unigram
 from rag.types import SentenceReading
@@ -24,7 +24,7 @@ class OnnxReader:
 
     def __init__(self, folder: Path) -> None:
         """Load the built reader in `folder`. Raises ModelBuildError."""
-        self._session = open_session(folder, READER_FILE, 1)
+        self._session = open_session(folder / READER_FOLDER, 1)
         try:
             self._tokenizer = Unigram(folder)
             head = np.load(folder / HEAD_FILE)

@@ -1,7 +1,7 @@
 """The numbers that training changed, as they are kept with the package: int8 matrices with one scale a row.
 
 Everything that training left alone (word embeddings, lowest layers) comes from the packaged weights.
-scripts/train/reader.py writes the file; rag.models.export builds the reader from it.
+scripts/train/reader.py writes the file; rag.models.build makes the reader from it.
 """
 
 from collections.abc import Mapping
@@ -44,49 +44,3 @@ def read_trained(path: Path | None = None) -> dict[str, NDArray[np.float32]]:
         for name, values in kept.items()
         if not name.endswith(_SCALE)
     }
-
-
-def put_in_place(graph: Path, base: Tensors, trained: Tensors, target: Path) -> None:
-    """Write `graph` with the numbers of `trained` where it has those of `base`; both by BertModel's names.
-
-    Exporters rename, transpose and join tensors, so places are found by their values. Raises ValueError where one is
-    not.
-    """
-    import onnx
-    from onnx import numpy_helper
-
-    before = _as_exported(base)
-    places = {_key(values): (name, values) for name, values in before.items()}
-    wanted = _as_exported({**base, **{name: values for name, values in trained.items() if name not in HEAD}})
-    model = onnx.load(graph)
-    found = set()
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        name, old = places.get(_key(values), ("", values))
-        if name and np.array_equal(old, values):
-            found.add(name)
-            if not np.array_equal(wanted[name], values):
-                tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(wanted[name]), tensor.name))
-    changed = {name for name, values in wanted.items() if not np.array_equal(values, before[name])}
-    if lost := changed - found:
-        raise ValueError(f"no place in the exported graph for {sorted(lost)[0]} and {len(lost) - 1} more")
-    onnx.save(model, target)
-
-
-def _as_exported(tensors: Tensors) -> dict[str, NDArray[np.float32]]:
-    """The encoder's tensors as the fused graph holds them: [inputs, outputs]; query, key and value joined."""
-    exported: dict[str, NDArray[np.float32]] = {}
-    for name, values in tensors.items():
-        if not name.startswith("encoder.layer"):
-            continue
-        if ".self.query." in name:
-            parts = [tensors[name.replace("query", part)].T for part in ("query", "key", "value")]
-            exported[name] = np.concatenate(parts, axis=-1)
-        elif ".self." not in name:
-            exported[name] = values.T
-    return exported
-
-
-def _key(values: NDArray[np.generic]) -> tuple[tuple[int, ...], bytes]:
-    """Tells tensors apart without comparing all their values."""
-    return values.shape, np.ascontiguousarray(values.ravel()[:16]).tobytes()

@@ -32,6 +32,7 @@ BLOCK = 32  # weights in a Q4_0 block
 BLOCK_BYTES = 18  # a float16 scale and 32 half-bytes
 
 _Q4_0 = 1
+_BLOCKS = 4096  # made numbers of at once: they stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,13 @@ def dequantize_q4_0(blocks: bytes) -> NDArray[np.float32]:
     w = d * (half-byte - 8). Returns float32 [32 * number of blocks].
     """
     table = np.frombuffer(blocks, dtype=np.dtype([("scale", "<f2"), ("halves", "u1", 16)]))
-    levels = np.concatenate([table["halves"] & 15, table["halves"] >> 4], axis=1).astype(np.float32) - 8
-    return (levels * table["scale"].astype(np.float32)[:, None]).ravel()
+    values = np.empty((len(table), 2, 16), dtype=np.float32)
+    for start in range(0, len(table), _BLOCKS):
+        part, out = table[start : start + _BLOCKS], values[start : start + _BLOCKS]
+        np.subtract(part["halves"] & 15, np.float32(8), out=out[:, 0])
+        np.subtract(part["halves"] >> 4, np.float32(8), out=out[:, 1])
+        out *= part["scale"].astype(np.float32)[:, None, None]
+    return values.ravel()
 
 
 class _Cursor:

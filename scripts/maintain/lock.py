@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Write requirements.lock and requirements-dev.lock: what a fresh environment gets today, tried by installing it.
+"""Write the lock files: what a fresh environment gets today, tried by installing it.
 
-python -m scripts.maintain.lock
+    python -m scripts.maintain.lock
+
+requirements.lock is what rag runs on, requirements-models.lock what the extra rag[models] needs besides, and
+requirements-dev.lock what the tests need besides both.
 """
 
 import json
@@ -10,6 +13,7 @@ import sys
 import tempfile
 import tomllib
 import venv
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,21 +21,24 @@ TORCH = "torch==2.13.0"
 
 
 def main() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    steps = {
+        # The build backend is among them: `make` installs the package itself without downloading another one.
+        "requirements.lock": ("What rag runs on.", [*project["build-system"]["requires"], str(ROOT)]),
+        "requirements-models.lock": ("What the extra rag[models] needs besides.", [TORCH, f"{ROOT}[models]"]),
+        "requirements-dev.lock": ("What its tests need besides.", project["dependency-groups"]["dev"]),
+    }
+    names: list[set[str]] = [set()]
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
-        _install(python, TORCH)
-        _install(python, str(ROOT))
-        run = _installed(python)
-        groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
-        _install(python, *groups["dev"])
-        dev = {name: version for name, version in _installed(python).items() if name not in run}
-    _write("requirements.lock", "What rag runs on.", run)
-    _write("requirements-dev.lock", "What its tests need besides.", dev)
-
-
-def _install(python: Path, *what: str) -> None:
-    subprocess.run([python, "-m", "pip", "install", "-q", *what], check=True)
+        for _, requirements in steps.values():
+            subprocess.run([python, "-m", "pip", "install", "-q", *requirements], check=True)
+            names.append(set(_installed(python)))
+        # A later step may take another version of what an earlier one installed: the last is the one for all.
+        versions = _installed(python)
+    for (name, (what, _)), (before, after) in zip(steps.items(), pairwise(names), strict=True):
+        _write(name, what, {one: versions[one] for one in after - before})
 
 
 def _installed(python: Path) -> dict[str, str]:

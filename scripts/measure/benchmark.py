@@ -18,6 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rag.models.extra import models_or_exit
+
+models_or_exit("scripts.measure.benchmark")
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table

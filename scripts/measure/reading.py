@@ -25,6 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from rag.models.extra import models_or_exit
+
+models_or_exit("scripts.measure.reading")
+
 import numpy as np
 from sklearn.metrics import roc_auc_score
 

@@ -15,6 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.models.extra import models_or_exit
+
+models_or_exit("scripts.train.across")
+
 import numpy as np
 import torch
 from torch.nn import functional

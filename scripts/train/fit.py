@@ -29,6 +29,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from rag.models.extra import models_or_exit
+
+models_or_exit("scripts.train.fit")
+
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression

@@ -24,6 +24,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.models.extra import models_or_exit
+
+models_or_exit("scripts.train.reader")
+
 import numpy as np
 import torch
 from torch import nn

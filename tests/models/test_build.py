@@ -1,5 +1,5 @@
-import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -7,34 +7,42 @@ import pytest
 
 from rag.errors import ModelBuildError, ModelMissingError, WeightsMissingError
 from rag.models import build
-from rag.models.build import STAGES, built_model, verify_model
-from rag.models.layout import BUILD_FOLDER, DATA_FILE, MODEL_FILE
+from rag.models.build import STAGES, build_name, built_model, verify_model
+from rag.models.layout import (
+    EMBEDDER_FOLDER,
+    GRAPH_FILE,
+    ORDER_FILE,
+    PARITY_FILE,
+    PIECES_FILE,
+    READER_WEIGHTS_FILE,
+)
+from rag.models.numbers import packaged
+
+DATA = f"{EMBEDDER_FOLDER}/data"
 
 
-class FakeExport:
-    """In place of rag.models.export: two small files, or an error after the first."""
+class FakeModels:
+    """In place of `write_models`: two small files, or an error after the first."""
 
     def __init__(self) -> None:
         self.calls = 0
         self.error: BaseException | None = None
-        self.reason = ""
 
-    def __call__(self, target: Path, scratch: Path, progress: build.Progress) -> str:
+    def __call__(self, target: Path, report: Callable[[str], None]) -> None:
         self.calls += 1
-        (scratch / "large").write_bytes(b"x" * 1000)
-        (target / MODEL_FILE).write_text("graph")
+        report(STAGES[0])
+        (target / PIECES_FILE).write_text("pieces")
         time.sleep(0.05)
         if self.error:
             raise self.error
-        (target / DATA_FILE).write_text("weights")
-        (target / DATA_FILE).chmod(0o600)  # as the exporter does
-        return self.reason
+        (target / DATA).parent.mkdir()
+        (target / DATA).write_text("weights")
 
 
 @pytest.fixture
-def export(monkeypatch: pytest.MonkeyPatch) -> FakeExport:
-    fake = FakeExport()
-    monkeypatch.setattr(build, "_export", fake)
+def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
+    fake = FakeModels()
+    monkeypatch.setattr(build, "write_models", fake)
     return fake
 
 
@@ -42,80 +50,74 @@ def visible(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
 
 
-def test_builds_once_and_leaves_only_the_model(tmp_path: Path, export: FakeExport) -> None:
+def test_builds_once_and_leaves_only_the_model(tmp_path: Path, models: FakeModels) -> None:
     cache = tmp_path / "new" / "cache"
     seen: list[tuple[str, int, int]] = []
     folder = built_model(cache, lambda *report: seen.append(report))
     assert built_model(cache) == folder
-    assert export.calls == 1
-    assert visible(cache) == [BUILD_FOLDER]
-    assert visible(folder) == ["manifest.json", DATA_FILE, MODEL_FILE]
+    assert models.calls == 1
+    assert visible(cache) == [build_name()]
+    assert visible(folder) == [EMBEDDER_FOLDER, "manifest.json", PIECES_FILE]
     assert verify_model(folder) == []
     assert seen[-1][1:] == (len(STAGES), len(STAGES))
 
 
-def test_whoever_may_read_one_file_may_read_all(tmp_path: Path, export: FakeExport) -> None:
-    (tmp_path / "new").touch()
-    modes = {path.stat().st_mode for path in built_model(tmp_path / "cache").iterdir()}
-    assert modes == {(tmp_path / "new").stat().st_mode}  # what the user's mask gives a new file
-
-
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), RuntimeError("bug")])
-def test_a_failure_midway_leaves_nothing(tmp_path: Path, export: FakeExport, error: BaseException) -> None:
-    export.error = error
+def test_a_failure_midway_leaves_nothing(tmp_path: Path, models: FakeModels, error: BaseException) -> None:
+    models.error = error
     expected = ModelBuildError if isinstance(error, OSError) else type(error)
     with pytest.raises(expected):
         built_model(tmp_path)
     assert visible(tmp_path) == []
-    export.error = None
+    models.error = None
     assert verify_model(built_model(tmp_path)) == []
 
 
-def test_a_failed_check_leaves_nothing_and_says_why(tmp_path: Path, export: FakeExport) -> None:
-    export.reason = "cosine to float32 is 0.9000, under 0.99"
+def test_a_failed_check_leaves_nothing_and_says_why(tmp_path: Path, models: FakeModels) -> None:
+    models.error = ValueError("cosine to float32 is 0.9000, under 0.99")
     with pytest.raises(ModelBuildError, match=r"0\.9000"):
         built_model(tmp_path)
     assert visible(tmp_path) == []
 
 
-def test_what_a_killed_build_left_is_cleared(tmp_path: Path, export: FakeExport) -> None:
-    left = tmp_path / f".{BUILD_FOLDER}-killed"
+def test_what_a_killed_build_left_is_cleared(tmp_path: Path, models: FakeModels) -> None:
+    left = tmp_path / f".{build_name()}-killed"
     left.mkdir()
     (left / "half").write_text("x")
     built_model(tmp_path)
-    assert visible(tmp_path) == [BUILD_FOLDER]
+    assert visible(tmp_path) == [build_name()]
 
 
-def test_several_at_once_build_once(tmp_path: Path, export: FakeExport) -> None:
+def test_several_at_once_build_once(tmp_path: Path, models: FakeModels) -> None:
     with ThreadPoolExecutor(4) as pool:
         folders = list(pool.map(lambda _: built_model(tmp_path), range(4)))
-    assert export.calls == 1
-    assert set(folders) == {tmp_path / BUILD_FOLDER}
+    assert models.calls == 1
+    assert set(folders) == {tmp_path / build_name()}
 
 
-def test_not_built_where_building_is_not_wanted(tmp_path: Path, export: FakeExport) -> None:
+def test_not_built_where_building_is_not_wanted(tmp_path: Path, models: FakeModels) -> None:
     with pytest.raises(ModelMissingError, match="rag ingest"):
         built_model(tmp_path / "none", build=False)
     assert visible(tmp_path) == []
-    assert export.calls == 0
+    assert models.calls == 0
 
 
-def test_a_file_cut_short_is_noticed_at_once(tmp_path: Path, export: FakeExport) -> None:
+def test_a_file_cut_short_is_noticed_at_once(tmp_path: Path, models: FakeModels) -> None:
     folder = built_model(tmp_path)
-    (folder / DATA_FILE).write_text("weigh")
-    with pytest.raises(ModelBuildError, match=f"{DATA_FILE} is missing or cut short.*delete that folder"):
+    (folder / DATA).write_text("weigh")
+    with pytest.raises(ModelBuildError, match=f"{DATA} is missing or cut short.*delete that folder"):
         built_model(tmp_path)
 
 
-def test_a_changed_file_is_noticed_by_its_checksum(tmp_path: Path, export: FakeExport) -> None:
+def test_a_changed_file_is_noticed_by_its_checksum(tmp_path: Path, models: FakeModels) -> None:
     folder = built_model(tmp_path)
-    (folder / DATA_FILE).write_text("WEIGHTS")
+    (folder / DATA).write_text("WEIGHTS")
     built_model(tmp_path)
-    assert verify_model(folder) == [f"{DATA_FILE} has changed since it was built"]
+    assert verify_model(folder) == [f"{DATA} has changed since it was built"]
 
 
 @pytest.mark.parametrize("manifest", [None, "", "{}", "no json"])
-def test_no_manifest(tmp_path: Path, export: FakeExport, manifest: str | None) -> None:
+def test_no_manifest(tmp_path: Path, models: FakeModels, manifest: str | None) -> None:
     path = built_model(tmp_path) / "manifest.json"
     if manifest is None:
         path.unlink()
@@ -125,24 +127,29 @@ def test_no_manifest(tmp_path: Path, export: FakeExport, manifest: str | None) -
         built_model(tmp_path)
 
 
-def test_a_cache_that_cannot_be_written(tmp_path: Path, export: FakeExport) -> None:
+def test_a_cache_that_cannot_be_written(tmp_path: Path, models: FakeModels) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelBuildError):
         built_model(tmp_path / "file" / "cache")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
-def test_the_child_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its stages are passed on, other output is not; when it fails, the last line it wrote is the reason."""
-    script = tmp_path / "python"
-    script.write_text("#!/bin/sh\necho weights\necho noise\necho export\necho first >&2\necho the reason >&2\nexit 3\n")
-    script.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(script))
-    seen: list[str] = []
-    with pytest.raises(ModelBuildError, match="the reason"):
-        built_model(tmp_path / "cache", lambda stage, done, total: seen.append(stage))
-    assert seen == ["building the model: weights", "building the model: export"]
-    assert visible(tmp_path / "cache") == []
+@pytest.mark.parametrize("changed", [GRAPH_FILE, ORDER_FILE, PARITY_FILE, READER_WEIGHTS_FILE])
+def test_a_build_of_other_package_files_is_not_used(
+    tmp_path: Path, models: FakeModels, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """As after an upgrade, or when the reader was trained anew: one byte is enough."""
+    before = built_model(tmp_path)
+    content = {changed: packaged(changed)[:-1] + bytes([packaged(changed)[-1] ^ 1])}
+    monkeypatch.setattr(build, "packaged", lambda name: content.get(name) or packaged(name))
+    build_name.cache_clear()
+    try:
+        with pytest.raises(ModelMissingError):
+            built_model(tmp_path, build=False)
+        after = built_model(tmp_path)
+    finally:
+        build_name.cache_clear()
+    assert (models.calls, before.exists()) == (2, True)  # another installation may still run on it
+    assert after != before
 
 
 def test_damaged_weights_are_told_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,3 +159,12 @@ def test_damaged_weights_are_told_before_anything_runs(tmp_path: Path, monkeypat
     with pytest.raises(WeightsMissingError, match="checksum"):
         built_model(tmp_path / "cache")
     assert visible(tmp_path / "cache") == []
+
+
+@pytest.mark.model
+def test_whoever_may_read_one_file_may_read_all(built: Path, tmp_path: Path) -> None:
+    """A service may run as another user than the one that built: no file is for its owner only."""
+    (tmp_path / "new").touch()
+    (tmp_path / "folder").mkdir()
+    new = {path.is_dir(): path.stat().st_mode for path in tmp_path.iterdir()}  # what the user's mask gives
+    assert all(path.stat().st_mode == new[path.is_dir()] for path in (built, *built.rglob("*")))

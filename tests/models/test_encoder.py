@@ -10,9 +10,9 @@ import pytest
 from rag.errors import ModelBuildError
 from rag.models.build import verify_model
 from rag.models.encoder import OnnxEmbedder
-from rag.models.export import PARITY_SENTENCES
 from rag.models.hub import SentenceTransformerEmbedder
-from rag.models.layout import DATA_FILE, MODEL_FILE, PIECES_FILE, SCORES_FILE, UNIGRAM_FILE
+from rag.models.layout import DATA_FILE, EMBEDDER_FOLDER, GRAPH_FILE, PIECES_FILE, SCORES_FILE, UNIGRAM_FILE
+from rag.models.parity import PARITY_SENTENCES
 from rag.settings import Settings
 from rag.types import Vectors
 
@@ -99,7 +99,16 @@ def test_several_callers_at_once(onnx: OnnxEmbedder, texts: list[str]) -> None:
             assert vectors.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("name", [MODEL_FILE, DATA_FILE, PIECES_FILE, SCORES_FILE, UNIGRAM_FILE])
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{EMBEDDER_FOLDER}/{GRAPH_FILE}",
+        f"{EMBEDDER_FOLDER}/{DATA_FILE}",
+        PIECES_FILE,
+        SCORES_FILE,
+        UNIGRAM_FILE,
+    ],
+)
 def test_a_file_that_is_missing_or_damaged(built: Path, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "model"
     shutil.copytree(built, folder)

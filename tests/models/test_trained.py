@@ -1,12 +1,11 @@
-"""What training changed: packed and unpacked, and put in the place of what it changed."""
+"""What training changed: packed and unpacked."""
 
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from rag.models.layout import READER_WEIGHTS_FILE
-from rag.models.trained import HEAD, put_in_place, read_trained, write_trained
+from rag.models.trained import HEAD, read_trained, write_trained
 
 DRAW = np.random.default_rng(1)
 
@@ -34,45 +33,6 @@ def test_kept_numbers_are_kept_exactly(tmp_path: Path) -> None:
     write_trained(read_trained(tmp_path / "one"), tmp_path / "other", {})
     one, other = read_trained(tmp_path / "one"), read_trained(tmp_path / "other")
     assert all(np.allclose(one[name], other[name], rtol=1e-6) for name in one)
-
-
-def _graph(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    import onnx
-    from onnx import helper, numpy_helper
-
-    initializers = [numpy_helper.from_array(np.ascontiguousarray(values), name) for name, values in tensors.items()]
-    onnx.save(helper.make_model(helper.make_graph([], "g", [], [], initializers)), path)
-
-
-def _exported(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """As an exporter leaves them: renamed, transposed, query, key and value joined."""
-    layer = "encoder.layer.0.attention."
-    parts = [f"{layer}self.{part}" for part in ("query", "key", "value")]
-    return {
-        "joined": np.concatenate([tensors[f"{part}.weight"].T for part in parts], axis=1),
-        "joined_bias": np.concatenate([tensors[f"{part}.bias"] for part in parts]),
-        "MatMul_7": tensors[f"{layer}output.dense.weight"].T,
-        "MatMul_7_bias": tensors[f"{layer}output.dense.bias"],
-        "something_else": np.arange(3, dtype=np.float32),
-    }
-
-
-def test_numbers_are_put_where_the_graph_has_the_old_ones(tmp_path: Path) -> None:
-    import onnx
-    from onnx import numpy_helper
-
-    old, new = _layer(), _layer()
-    _graph(tmp_path / "old.onnx", _exported(old))
-    put_in_place(tmp_path / "old.onnx", old, new, tmp_path / "new.onnx")
-    found = {one.name: numpy_helper.to_array(one) for one in onnx.load(tmp_path / "new.onnx").graph.initializer}
-    assert all(np.array_equal(found[name], values) for name, values in _exported(new).items())
-
-
-def test_a_number_without_a_place_is_an_error(tmp_path: Path) -> None:
-    old, new = _layer(), _layer()
-    _graph(tmp_path / "old.onnx", {"nothing": np.zeros(3, np.float32)})
-    with pytest.raises(ValueError, match=r"no place in the exported graph for encoder\.layer\.0"):
-        put_in_place(tmp_path / "old.onnx", old, new, tmp_path / "new.onnx")
 
 
 def test_the_package_carries_a_reader() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from rag.errors import WeightsMissingError
 from rag.models import weights
-from rag.models.bundled import bert_tensors
+from rag.models.bert import bert_tensors
 from rag.models.weights import check_weights, dequantize_q4_0, find_weights, read_weights
 
 from . import tiny

@@ -1,0 +1,108 @@
+"""The packaged graph is the one that the export gives, and what is built is what ONNX Runtime's quantiser makes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from rag.models.bert import bert_tensors
+from rag.models.layout import (
+    DATA_FILE,
+    EMBEDDER_FOLDER,
+    GRAPH_FILE,
+    ORDER_FILE,
+    PARITY_FILE,
+    READER_FOLDER,
+)
+from rag.models.numbers import Numbers, fused_tensors, packaged, quantise, read_order
+from rag.models.trained import read_trained
+from rag.models.weights import Weights
+from scripts.maintain.graphs import quantised
+from tests.conftest import ROOT
+
+
+def numbers_in(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    return {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+
+
+def test_the_packaged_graph_holds_no_numbers_and_names_their_places() -> None:
+    graph = onnx.load_from_string(packaged(GRAPH_FILE)).graph
+    outside = [one for one in graph.initializer if one.external_data]
+    inside = [one for one in graph.initializer if not one.external_data]
+    assert {numpy_helper.to_array(one).dtype for one in inside} == {np.dtype(np.int64)}  # axes, places, positions
+    offset, order = 0, read_order()
+    for one, (name, kind, shape) in zip(outside, order, strict=True):
+        place = {entry.key: entry.value for entry in one.external_data}
+        size = int(np.prod(shape)) * np.dtype(kind).itemsize
+        assert (one.name, list(one.dims)) == (name, shape)
+        assert onnx.helper.tensor_dtype_to_np_dtype(one.data_type) == kind
+        assert place == {"location": DATA_FILE, "offset": str(offset), "length": str(size)}
+        offset += size
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the script makes anew, in a process of its own; the float32 graph with it."""
+    out = tmp_path_factory.mktemp("graph")
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.maintain.graphs",
+        "--out",
+        str(out),
+        "--float32",
+        str(out / "float32.onnx"),
+    ]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.model
+def test_made_anew_it_is_the_packaged_one(made: Path) -> None:
+    assert (made / GRAPH_FILE).read_bytes() == packaged(GRAPH_FILE)
+    assert (made / ORDER_FILE).read_bytes() == packaged(ORDER_FILE)
+    vectors = np.load(made / PARITY_FILE)
+    # Another processor adds in another order.
+    np.testing.assert_allclose(vectors, np.load(ROOT / "rag" / "models" / PARITY_FILE), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def tensors(weights: Weights) -> Mapping[str, np.ndarray]:
+    return bert_tensors(weights)
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.parametrize("which", [EMBEDDER_FOLDER, READER_FOLDER])
+@pytest.mark.parametrize("seven_bits", [False, True])
+def test_built_numbers_are_those_of_onnx_runtime(
+    made: Path, tensors: Mapping[str, np.ndarray], built: Path, tmp_path: Path, which: str, seven_bits: bool
+) -> None:
+    fused = fused_tensors(tensors if which == EMBEDDER_FOLDER else {**tensors, **read_trained()})
+    graph = onnx.load(made / "float32.onnx")
+    for one in graph.graph.initializer:
+        if one.name in fused:
+            one.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(fused[one.name]), one.name))
+    onnx.save(graph, tmp_path / "float32.onnx")
+    expected = numbers_in(quantised(tmp_path / "float32.onnx", tmp_path, seven_bits))
+    same(expected, quantise(fused, read_order(), seven_bits))
+    # What was built has one of both, as this processor needs it.
+    stored = numbers_in(onnx.load(built / which / GRAPH_FILE))
+    bits = np.abs(stored["encoder.layer.0.output.dense.weight_quantized"].astype(int)).max()
+    if (bits == 64) == seven_bits:
+        same(expected, stored)
+
+
+def same(expected: Numbers, found: Numbers) -> None:
+    for name, _, _ in read_order():
+        assert expected[name].dtype == found[name].dtype, name
+        np.testing.assert_array_equal(expected[name], found[name], err_msg=name)
