@@ -11,7 +11,7 @@ from rag.answering.choose import choose
 from rag.answering.cite import citation, cite, cite_nearest
 from rag.answering.judge import Judgement, judge, judge_nearest
 from rag.answering.rank import Candidate, rank_sentences
-from rag.answering.read import STEPS, SURE, Readings, read_passages
+from rag.answering.read import SURE, Readings, read_passages, steps
 from rag.answering.retrieve import Found, retrieve, retrieve_supported
 from rag.answering.understand import prepare, understand
 from rag.cache import TextCache
@@ -112,7 +112,7 @@ class LocalAssistant:
             hits = retrieve(query, self._store, self._texts, self._weights, self._settings.top_k)
             read = None
             if self._reader:
-                hits = hits[: STEPS[-1]]
+                hits = hits[: steps(query.text)[-1]]
                 read = read_passages(query.text, hits, self._reader, self._store, self._texts, self._pool)
             weights = self._weights_with(self._reader)
             candidates = rank_sentences(query, hits, self._store, self._texts, weights, read)
@@ -132,7 +132,7 @@ class LocalAssistant:
         """The sentences of few passages, best first, and how sure the best is; of more while that is unsure."""
         query = found.query
         readings: Readings = {}
-        for step in STEPS if reader else (len(found.hits),):
+        for step in steps(query.text) if reader else (len(found.hits),):
             hits = found.hits[:step]
             if reader:
                 with _timed(timings, "read"):

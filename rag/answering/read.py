@@ -4,16 +4,22 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from rag.cache import TextCache
+from rag.text import is_chinese
 from rag.types import Hit, Reader, SentenceReading, Store
 
 Readings = dict[str, tuple[SentenceReading, ...]]
 """Passage id -> one reading for each of its sentences, in the order in which the store gives them."""
 
-STEPS = (2, 6)
-"""Passages read at first, and where the answer is still unsure."""
+_STEPS, _STEPS_ACROSS = (2, 6), (4, 8)
 
 SURE = 0.75
 """Confidence from which no further passage is read."""
+
+
+def steps(question: str) -> tuple[int, ...]:
+    """Passages read at first, and where the answer is still unsure: more for a question in another language, whose
+    passage is less often among the first."""
+    return _STEPS if is_chinese(question) else _STEPS_ACROSS
 
 
 def read_passages(

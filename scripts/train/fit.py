@@ -41,7 +41,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from rag.answering.choose import choose
 from rag.answering.judge import EVIDENCE, gather_evidence
 from rag.answering.rank import Candidate, SentenceFeatures, rank_sentences
-from rag.answering.read import STEPS, Readings, read_passages
+from rag.answering.read import Readings, read_passages, steps
 from rag.answering.retrieve import PASSAGE_FEATURES, retrieve
 from rag.answering.understand import prepare
 from rag.assistant import LocalAssistant, fingerprint_of
@@ -66,8 +66,8 @@ language, in another one, over few documents."""
 _UNANSWERABLE = 0.3
 """Of all questions, in the curve of risk. Nobody knows what a user will ask: a quarter of the questions written over
 the seeds have no answer there, a third of those over reports."""
+_MOST = Settings().top_k
 _NOISE = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)  # shares of few documents that are beside the point
-_DEPTHS = {"fast": (Settings().top_k,), "accurate": STEPS}  # passages that an answer is picked from
 
 Mode = Literal["fast", "accurate"]
 Kind = Literal["dev", "hard", "public", "few", "reports"]
@@ -193,20 +193,20 @@ class Bench:
         """Each question as asked; a public one once more without its document, so that nothing answers it."""
         texts = TextCache(store)
         understands = LocalAssistant(store, self._embedder, load_settings(), self._weights)
-        most = max(map(max, _DEPTHS.values()))
         for number, one in enumerate(questions, 1):
             asked = one.question
             if one.history:
                 asked = understands.ask(one.question, one.history, "fast").standalone_question
             query = prepare(asked, store, self._embedder)
-            found = retrieve(query, store, texts, self._weights, most + 4)
+            found = retrieve(query, store, texts, self._weights, _MOST + 4)
             others = [hit for hit in found if _path(texts, hit) not in one.paths] if kind == "public" else []
-            needed = dict.fromkeys([*found[: STEPS[-1]], *others[: STEPS[-1]]])
+            deepest = steps(asked)[-1]
+            needed = dict.fromkeys([*found[:deepest], *others[:deepest]])
             read = read_passages(asked, list(needed), self._reader, store, texts, self._pool)
-            yield Case(one, query, tuple(found[:most]), read, store, texts, kind)
+            yield Case(one, query, tuple(found[:_MOST]), read, store, texts, kind)
             if kind == "public":
                 nowhere = replace(one, answers=(), paths=())
-                yield Case(nowhere, query, tuple(others[:most]), read, store, texts, kind)
+                yield Case(nowhere, query, tuple(others[:_MOST]), read, store, texts, kind)
             if number % 200 == 0:
                 print(f"  {number} of {len(questions)}", file=sys.stderr)
 
@@ -242,8 +242,13 @@ def _ranked(case: Case, mode: Mode, weights: ModeWeights, depth: int) -> list[Ca
     return rank_sentences(case.query, case.hits[:depth], case.store, case.texts, weights, read)
 
 
+def _depths(case: Case, mode: Mode) -> tuple[int, ...]:
+    """Numbers of passages that an answer is picked from."""
+    return steps(case.query.text) if mode == "accurate" else (_MOST,)
+
+
 def _sentence_row(case: Case, mode: Mode, weights: ModeWeights) -> Rows:
-    found = _ranked(case, mode, weights, _DEPTHS[mode][-1])
+    found = _ranked(case, mode, weights, _depths(case, mode)[-1])
     return np.array([c.features for c in found]), np.array([_is_right(case, c) for c in found])
 
 
@@ -294,7 +299,7 @@ def _fit_confidence(part: dict, cases: Sequence[Case], mode: Mode) -> None:
     weights = mode_from(part)
     features, right, foreign, group, mine = [], [], [], [], []
     for case in cases:
-        for depth in _DEPTHS[mode]:
+        for depth in _depths(case, mode):
             found = _ranked(case, mode, weights, depth)
             if not found:
                 continue
