@@ -27,6 +27,18 @@ class Section:
     title: str
 
 
+UNITS = {
+    "L": "line of the text",
+    "p": "page",
+    "slide": "slide",
+    "R": "row of a table, or record of a list",
+    "ch": "chapter of a book, in reading order",
+    "¶": "paragraph or table row of a text without pages",
+}
+"""How a locator begins, and what the number behind it counts: "L12", "p3-p4", "slide4", "Sales!R7", "ch2", "¶31".
+The same in every language, and the last "!" parts a sheet's name from its row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One article, report or page: a file holds one or several."""
@@ -37,10 +49,9 @@ class Document:
     date: str | None  # ISO: 2024-01-25, 2024-01 or 2024
     text: str  # canonical
     sections: tuple[Section, ...]
-    lines: tuple[
-        tuple[int, int], ...
-    ]  # (offset, line): from this offset on, the text comes from this source line (1-based)
+    places: tuple[tuple[int, int], ...]  # (offset, number): from this offset on, it comes from this place, 1-based
     sha256: str  # of the file's bytes
+    unit: str = "L"  # what `places` number, as a locator begins: see UNITS; for a sheet "Sales!R"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,7 @@ class Citation:
     path: str
     title: str
     date: str | None
-    locator: str  # "L12" or "L12-L14": lines of the source file
+    locator: str  # where in the file: "L12", "L12-L14", "p3", "Sales!R7"; see UNITS
     start: int
     end: int
     quote: str

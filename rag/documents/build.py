@@ -139,7 +139,7 @@ def _is_headline(above: Paragraph, line: Paragraph) -> bool:
 
 
 def _document(article: _Article, key: str, path: str, sha256: str) -> Document:
-    """Paragraphs laid out one a line, the title first; offsets of sections and source lines kept on the way."""
+    """Paragraphs laid out one a line, the title first; offsets of sections and places kept on the way."""
     pieces: list[str] = []
     marks: list[tuple[int, int]] = []
     headings: list[tuple[int, int, str]] = []  # offset, level, title
@@ -164,7 +164,7 @@ def _document(article: _Article, key: str, path: str, sha256: str) -> Document:
         date=article.date,
         text=text,
         sections=_sections(headings, len(text)),
-        lines=tuple(_merged(marks)),
+        places=tuple(_merged(marks)),
         sha256=sha256,
     )
 
@@ -196,7 +196,7 @@ def _sections(headings: Sequence[tuple[int, int, str]], length: int) -> tuple[Se
 
 
 def _merged(marks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Marks that say nothing new (the same source line goes on) left out."""
+    """Marks that say nothing new (the same place goes on) left out."""
     merged: list[tuple[int, int]] = []
     for offset, number in marks:
         if not merged or merged[-1][1] != number:

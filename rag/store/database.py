@@ -16,7 +16,7 @@ from rag.errors import StoreCorruptError, StoreError, StoreFullError, StoreLocke
 from rag.store import files
 from rag.types import Fingerprint
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _PAGE_BYTES = 16384  # several passages with their vectors on one page
 
@@ -28,7 +28,8 @@ _SCHEMA = (
         id TEXT PRIMARY KEY, path TEXT NOT NULL, place INTEGER NOT NULL,  -- place: order within the file
         title TEXT NOT NULL, date TEXT, sha256 TEXT NOT NULL,             -- sha256: of the file
         characters INTEGER NOT NULL, text_sha256 TEXT NOT NULL,           -- of the UTF-8 text below
-        sections TEXT NOT NULL, lines TEXT NOT NULL, text TEXT NOT NULL,  -- sections, lines: JSON lists
+        unit TEXT NOT NULL,                                               -- what the places number: L, p, Sales!R
+        sections TEXT NOT NULL, places TEXT NOT NULL, text TEXT NOT NULL, -- sections, places: JSON lists
         UNIQUE (path, place)) STRICT""",
     """CREATE TABLE passages (
         key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,

@@ -31,11 +31,11 @@ def insert_document(db: sqlite3.Connection, place: int, indexed: IndexedDocument
     document = indexed.document
     sections = [[s.start, s.end, s.level, s.title] for s in document.sections]
     db.execute(
-        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(document.id, document.path, place, document.title, document.date, document.sha256),
-            *(len(document.text), text_sha256(document.text)),
-            *(json.dumps(sections, ensure_ascii=False), json.dumps(document.lines), document.text),
+            *(len(document.text), text_sha256(document.text), document.unit),
+            *(json.dumps(sections, ensure_ascii=False), json.dumps(document.places), document.text),
         ),
     )
     keys = []
@@ -80,11 +80,11 @@ def summaries(db: sqlite3.Connection) -> list[DocumentSummary]:
 
 def document(db: sqlite3.Connection, document_id: str) -> Document | None:
     row = db.execute(
-        "SELECT id, path, title, date, text, sections, lines, sha256 FROM documents WHERE id = ?", (document_id,)
+        "SELECT id, path, title, date, text, sections, places, sha256, unit FROM documents WHERE id = ?", (document_id,)
     ).fetchone()
     if row is None:
         return None
-    id_, path, title, date, text, sections, lines, sha256 = row
+    id_, path, title, date, text, sections, places, sha256, unit = row
     return Document(
         id=id_,
         path=path,
@@ -92,8 +92,9 @@ def document(db: sqlite3.Connection, document_id: str) -> Document | None:
         date=date,
         text=text,
         sections=tuple(Section(*section) for section in json.loads(sections)),
-        lines=tuple((offset, line) for offset, line in json.loads(lines)),
+        places=tuple((offset, number) for offset, number in json.loads(places)),
         sha256=sha256,
+        unit=unit,
     )
 
 
