@@ -87,6 +87,7 @@ class IndexedDocument:
     vectors: Vectors
     sentence_vectors: Vectors
     words: tuple[tuple[str, ...], ...]
+    embedded: tuple[str, ...] = ()  # the texts that the vectors are of, passages before sentences; () where not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,16 +270,30 @@ class Store(Protocol):
         """Grows by one with every committed change."""
 
     def add(self, path: str, documents: Sequence[IndexedDocument]) -> None:
-        """Replace all that `path` held by `documents`, in one transaction. All documents have this path."""
+        """Replace all that `path` held by `documents`, in one transaction. All documents have this path, or that of a
+        file within it: path/inner."""
 
     def remove(self, path: str) -> int:
-        """Remove all documents of `path` in one transaction; returns how many there were."""
+        """Remove all documents of `path`, and of the files within it, in one transaction; returns how many there
+        were."""
+
+    def keep(self, texts: Sequence[str], vectors: Vectors) -> None:
+        """Put by what was embedded, until a document that uses it is added: an ingest that is killed goes on from
+        here."""
+
+    def kept(self, texts: Sequence[str], *, exact: bool) -> dict[str, Vectors]:
+        """text -> its vector float32 [dim], for those of `texts` that were put by or that a stored document uses.
+
+        `exact`: as good as embedded anew, for a passage; else as good as a stored sentence's."""
+
+    def forget(self) -> None:
+        """Drop what was put by and no document came to use. Called once, after an ingest that came to its end."""
 
     def refresh(self) -> None:
         """Bring the derived indexes up to the committed generation. Called once after a series of add/remove."""
 
     def sources(self) -> dict[str, str]:
-        """path -> sha256 of the file it was read from."""
+        """path -> sha256 of the file it was read from; a file within a file stands by its own path."""
 
     def documents(self) -> list[DocumentSummary]:
         """All documents, ordered by path and place in the file."""

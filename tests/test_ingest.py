@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rag.assistant import fingerprint_of
-from rag.errors import FormatUnknownError, PathMissingError
+from rag.errors import PathMissingError
 from rag.ingest import IngestReport, cited_path, ingest
 from rag.store import LocalStore, open_store
 from tests.conftest import FakeEmbedder
@@ -37,9 +37,12 @@ def test_a_folder_is_taken_in_and_kept_up_to_date(store: LocalStore, tmp_path: P
     (folder / "deep").mkdir(parents=True)
     (folder / "a.txt").write_text(TEXT)
     (folder / "deep" / "b.md").write_text("# 题\n\n" + TEXT)
-    (folder / "c.pdf").write_bytes(b"%PDF")
+    (folder / "c.pdf").write_bytes(b"%PDF-1.7 and no more")
     (folder / ".hidden.txt").write_text(TEXT)
-    assert run(store, tmp_path, "docs").added == ["docs/a.txt", "docs/deep/b.md"]
+    first = run(store, tmp_path, "docs")
+    assert first.added == ["docs/a.txt", "docs/deep/b.md"]
+    assert [(path, type(error).__name__) for path, error in first.failed] == [("docs/c.pdf", "DamagedFileError")]
+    assert first.passed == [("docs/.hidden.txt", "hidden")]
 
     counting = Counting()
     again = run(store, tmp_path, "docs", embedder=counting)
@@ -72,13 +75,19 @@ def test_a_file_that_went_bad_keeps_what_was_stored(store: LocalStore, tmp_path:
     assert list(store.sources()) == ["a.txt"]
 
 
+def test_what_a_file_holds_counts_not_what_it_is_called(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_text(TEXT)
+    (tmp_path / "README").write_text(TEXT)
+    (tmp_path / "b.txt").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    report = run(store, tmp_path, "a.pdf", "README", "b.txt")
+    assert report.added == ["README", "a.pdf"]
+    assert "b.txt: a picture" in str(dict(report.failed)["b.txt"])
+
+
 def test_wrong_paths_are_told_before_anything_is_written(store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(TEXT)
-    (tmp_path / "a.pdf").write_text(TEXT)
     with pytest.raises(PathMissingError, match="gone"):
         run(store, tmp_path, "a.txt", "gone")
-    with pytest.raises(FormatUnknownError, match=r"a\.pdf"):
-        run(store, tmp_path, "a.txt", "a.pdf")
     assert store.sources() == {}
 
 
