@@ -115,6 +115,11 @@ class Uploads:
         outcome.added, outcome.updated, outcome.unchanged = report.added, report.updated, report.unchanged
         return outcome
 
+    def file_of(self, path: str) -> str:
+        """The path of the uploaded file that holds the document of `path`: a file within it goes with it."""
+        inside = (self._base / path).parts[len(self._folder.parts) :]
+        return cited_path(self._folder / inside[0], self._base) if self._folder in (self._base / path).parents else path
+
     def remove(self, path: str) -> int:
         """Remove what is stored of `path`, and the file itself where it came in by upload; how many documents there
         were. Raises NotFoundError, StoreError."""

@@ -36,13 +36,17 @@ def read(source: Source) -> Iterator[Part]:
         if len(document) > source.limits.pages:
             source.over("pages", "页数", source.limits.pages)
         pages: list[list[Printed]] = []
-        characters = 0
+        characters = loaded = 0
         for number in range(len(document)):
-            pages.append(printed_lines(_pieces(document, number)))
+            pieces = _pieces(document, number)
+            loaded += pieces is not None
+            pages.append(printed_lines(pieces or []))
             characters += sum(len(line.text) for line in pages[-1])
             if characters > source.limits.characters:
                 source.over("characters", "字符数", f"{source.limits.characters:,}")
         title = tidy(document.get_metadata_value("Title") or "")
+    if not loaded:
+        source.damaged("no page of it can be read")
     if not characters:
         raise ScanError(path=source.path)
     paragraphs = tuple(_paragraphs([list(page) for page in _without_running_heads(pages)]))
@@ -51,15 +55,15 @@ def read(source: Source) -> Iterator[Part]:
     )
 
 
-def _pieces(document: Any, number: int) -> list[Piece]:
-    """Runs of characters that stand beside each other on a page; empty for one that PDFium cannot load."""
+def _pieces(document: Any, number: int) -> list[Piece] | None:
+    """Runs of characters that stand beside each other on a page; None for one that PDFium cannot load."""
     import pypdfium2
     import pypdfium2.raw as pdfium
 
     try:
         page = document[number]
     except pypdfium2.PdfiumError:
-        return []
+        return None
     text = page.get_textpage()
     width, height = page.get_size()
     turned = page.get_rotation()
