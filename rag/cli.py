@@ -61,48 +61,54 @@ def main() -> NoReturn:
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders (.txt, .md) to take in.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders to take in: text, Office, PDF, HTML, ...")],
     store: StoreOption = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Start the store over, with the present settings.")
     ] = False,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHAT=NAME", help="Of JSON records and CSV rows: text=, title= or date= the field NAME."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read, embed and store documents. Unchanged files are passed over; files gone from a folder are removed."""
+    """Read, embed and store documents. Unchanged files are left as they are; files gone from a folder are removed."""
     from rag.assistant import fingerprint_of
     from rag.ingest import find_files
     from rag.ingest import ingest as run
     from rag.models import load_embedder
     from rag.progress import shown
     from rag.store import open_store
+    from rag.taken import as_dict, fields_of, foresee
     from rag.text import build_dictionary, use_dictionary
 
     settings = load_settings(store=store)
-    find_files(paths)  # a missing path is told before a model is built
+    fields = fields_of(field or ())
+    base, apart = settings.store.resolve().parent, (settings.store,)
+    find_files(paths, base, apart)  # a missing path is told before a model is built
+    use_dictionary(settings.cache)
     with shown(quiet) as progress:
-        embedder = load_embedder(settings, progress)
-        build_dictionary(settings.cache)
-        use_dictionary(settings.cache)
-        base = settings.store.resolve().parent
-        with open_store(settings.store, fingerprint_of(embedder), write=True, rebuild=rebuild) as opened:
-            report = run(paths, opened, embedder, base=base, limit_mb=settings.max_file_mb, progress=progress)
-            documents, passages = opened.document_count(), opened.passage_count()
+        if dry_run:
+            report, held = foresee(paths, settings, progress, fields, rebuild=rebuild), None
+        else:
+            embedder = load_embedder(settings, progress)
+            build_dictionary(settings.cache)
+            use_dictionary(settings.cache)
+            with open_store(settings.store, fingerprint_of(embedder), write=True, rebuild=rebuild) as opened:
+                limit = settings.max_file_mb
+                report = run(
+                    paths, opened, embedder, base=base, limit_mb=limit, progress=progress, fields=fields, apart=apart
+                )
+                held = opened.document_count(), opened.passage_count()
     language = _language(settings)
     for _, error in report.failed:
         print(error.message(language), file=sys.stderr)
-    counts = {name: len(getattr(report, name)) for name in ("added", "updated", "unchanged", "removed", "failed")}
     if as_json:
-        print(json.dumps({**counts, "documents": documents, "passages": passages}))
+        print(json.dumps(as_dict(report, held, language, dry_run=dry_run), ensure_ascii=False))
     elif not quiet:
-        _screen(settings).say(
-            "{added} added, {updated} updated, {unchanged} unchanged, {removed} removed, {failed} failed;".format(
-                **counts
-            )
-            + f" the store holds {documents} documents in {passages} passages.",
-            "新增 {added}，更新 {updated}，未变 {unchanged}，移除 {removed}，失败 {failed}；".format(**counts)
-            + f"库中共有 {documents} 篇文档、{passages} 个段落。",
-        )
+        _screen(settings).taken(report, held)
     if report.failed:
         raise typer.Exit(1)
 

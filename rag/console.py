@@ -4,6 +4,7 @@ import locale
 import os
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -12,6 +13,9 @@ from rich.text import Text
 from rag.assistant import Explanation
 from rag.text import has_han
 from rag.types import Answer, Citation, DocumentSummary
+
+if TYPE_CHECKING:
+    from rag.ingest import IngestReport
 
 REASONS = {
     "no_passage": ("the store holds nothing to answer from", "库中没有可供回答的内容"),
@@ -22,6 +26,13 @@ REASONS = {
     "too_unsure": ("nothing found is sure enough to be shown as the answer", "找到的内容把握不足，不宜作为答案"),
 }
 """Why an answer is an abstention, in English and in Chinese."""
+
+PASSED = {
+    "hidden": ("its name begins with a dot", "名称以点开头"),
+    "own": ("it is the store", "是库文件夹本身"),
+    "questions": ("a set of questions, to evaluate with", "是用于评测的问答题"),
+}
+"""Why a file was meant to be left out, in English and in Chinese."""
 
 
 def message_language(setting: str, text: str = "") -> str:
@@ -48,6 +59,31 @@ class Screen:
 
     def say(self, english: str, chinese: str, style: str = "") -> None:
         self._console.print(Text(chinese if self._chinese else english, style))
+
+    def taken(self, report: "IngestReport", held: tuple[int, int] | None) -> None:
+        """What an ingest did, or would do where `held` (documents, passages) is None: then file by file."""
+        for name in report.added if held is None else ():
+            self.say(f"would add {name}", f"将新增 {name}")
+        for name in report.updated if held is None else ():
+            self.say(f"would update {name}", f"将更新 {name}")
+        for name in report.removed if held is None else ():
+            self.say(f"would remove {name}", f"将移除 {name}")
+        for name, why in report.passed:
+            english, chinese = PASSED[why]
+            self.say(f"passed over {name}: {english}", f"跳过 {name}：{chinese}", "dim")
+        counts = {key: len(getattr(report, key)) for key in ("added", "updated", "unchanged", "removed", "failed")}
+        english = "{added} added, {updated} updated, {unchanged} unchanged, {removed} removed, {failed} failed"
+        chinese = "新增 {added}，更新 {updated}，未变 {unchanged}，移除 {removed}，失败 {failed}"
+        if report.passed:
+            english, chinese = f"{english}, {len(report.passed)} passed over", f"{chinese}，跳过 {len(report.passed)}"
+        english, chinese = english.format(**counts), chinese.format(**counts)
+        if held is None:
+            self.say(f"It would be: {english}. Nothing was changed.", f"预计：{chinese}。未作任何改动。")
+        else:
+            self.say(
+                f"{english}; the store holds {held[0]} documents in {held[1]} passages.",
+                f"{chinese}；库中共有 {held[0]} 篇文档、{held[1]} 个段落。",
+            )
 
     def answer(self, answer: Answer) -> None:
         if answer.standalone_question != answer.question:

@@ -3,7 +3,6 @@
     RagError                    1   root; nothing else leaves a public function on purpose
     ├── UsageError              2   the caller gave something that cannot work
     │   ├── PathMissingError        no such file or folder
-    │   ├── FormatUnknownError      no reader for this kind of file
     │   ├── QuestionError           an empty question, or one far too long
     │   ├── SettingError            a setting out of range
     │   ├── KeyNeededError          a server that others can reach, and no API key
@@ -15,6 +14,14 @@
     │   ├── EmptyFileError          nothing in it
     │   ├── NotTextError            binary, or no known encoding
     │   ├── UnreadableFileError     the system refuses to read it
+    │   ├── FormatUnknownError      no reader for this kind of file
+    │   ├── DamagedFileError        not whole, or not what its kind of file is like
+    │   ├── ProtectedFileError      under a password
+    │   ├── LimitError              asks for more pages, time, memory, ... than one file may
+    │   ├── ReaderCrashedError      the process that read it died
+    │   ├── ScanError               pictures of pages, without text
+    │   ├── NoFieldError            no record has the field that was named
+    │   ├── QASetFoundError         questions with answers: to evaluate with, nothing to answer from
     │   └── FileTooLargeError       over the size limit
     ├── StoreError              1
     │   ├── StoreMissingError       nothing was ingested yet
@@ -73,11 +80,6 @@ class PathMissingError(UsageError):
     zh = "{path}：没有这个文件或文件夹，请检查路径。"
 
 
-class FormatUnknownError(UsageError):
-    en = "{path}: cannot read this kind of file. Give one of: {known}."
-    zh = "{path}：无法读取这种文件，请提供以下格式之一：{known}。"
-
-
 class QuestionError(UsageError):
     en = "The question is {problem_en}. Ask in 1 to {limit} characters."
     zh = "问题{problem_zh}，请输入 1 到 {limit} 个字符。"
@@ -125,6 +127,46 @@ class NotTextError(DocumentError):
 class UnreadableFileError(DocumentError):
     en = "{path}: cannot be read ({reason}); check its permissions."
     zh = "{path}：无法读取（{reason}），请检查文件权限。"
+
+
+class FormatUnknownError(DocumentError):
+    en = "{path}: {kind}; nothing here reads this kind of file. It was left out."
+    zh = "{path}：{kind_zh}，无法读取这种文件，已跳过。"
+
+
+class DamagedFileError(DocumentError):
+    en = "{path}: damaged, or not what it seems to be ({reason}); it was left out. Save it anew and try again."
+    zh = "{path}：文件已损坏，或与其类型不符（{reason}），已跳过；请重新保存后再试。"
+
+
+class ProtectedFileError(DocumentError):
+    en = "{path}: protected by a password; save it without one and try again."
+    zh = "{path}：文件有密码保护，请取消密码后重试。"
+
+
+class LimitError(DocumentError):
+    en = "{path}: takes more {what_en} than one file may ({limit}); it was left out. Split it and try again."
+    zh = "{path}：{what_zh}超过单个文件的上限（{limit}），已跳过；请拆分后重试。"
+
+
+class ReaderCrashedError(DocumentError):
+    en = "{path}: reading it ended in a crash ({reason}); it was left out, and nothing else was touched."
+    zh = "{path}：读取时程序崩溃（{reason}），已跳过，其他文件不受影响。"
+
+
+class ScanError(DocumentError):
+    en = "{path}: pictures of pages without text (a scan); it was left out. Save it with its text (OCR) and try again."
+    zh = "{path}：只有页面图像，没有文字（扫描件），已跳过；请先做文字识别（OCR）后重试。"
+
+
+class NoFieldError(DocumentError):
+    en = "{path}: no record has a text in the field {field}; name another with --field text=NAME."
+    zh = "{path}：没有记录在字段 {field} 中含有文字，请用 --field text=名称 另行指定。"
+
+
+class QASetFoundError(DocumentError):
+    en = "{path}: a set of questions with their answers, not a document; it was left out."
+    zh = "{path}：这是一套问答题，不是文档，已跳过。"
 
 
 class FileTooLargeError(DocumentError):

@@ -27,6 +27,18 @@ class Section:
     title: str
 
 
+UNITS = {
+    "L": "line of the text",
+    "p": "page",
+    "slide": "slide",
+    "R": "row of a table, or record of a list",
+    "ch": "chapter of a book, in reading order",
+    "¶": "paragraph or table row of a text without pages",
+}
+"""How a locator begins, and what the number behind it counts: "L12", "p3-p4", "slide4", "Sales!R7", "ch2", "¶31".
+The same in every language, and the last "!" parts a sheet's name from its row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One article, report or page: a file holds one or several."""
@@ -37,10 +49,9 @@ class Document:
     date: str | None  # ISO: 2024-01-25, 2024-01 or 2024
     text: str  # canonical
     sections: tuple[Section, ...]
-    lines: tuple[
-        tuple[int, int], ...
-    ]  # (offset, line): from this offset on, the text comes from this source line (1-based)
+    places: tuple[tuple[int, int], ...]  # (offset, number): from this offset on, it comes from this place, 1-based
     sha256: str  # of the file's bytes
+    unit: str = "L"  # what `places` number, as a locator begins: see UNITS; for a sheet "Sales!R"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,7 @@ class IndexedDocument:
     vectors: Vectors
     sentence_vectors: Vectors
     words: tuple[tuple[str, ...], ...]
+    embedded: tuple[str, ...] = ()  # the texts that the vectors are of, passages before sentences; () where not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,7 @@ class Citation:
     path: str
     title: str
     date: str | None
-    locator: str  # "L12" or "L12-L14": lines of the source file
+    locator: str  # where in the file: "L12", "L12-L14", "p3", "Sales!R7"; see UNITS
     start: int
     end: int
     quote: str
@@ -272,16 +284,30 @@ class Store(Protocol):
         """Grows by one with every committed change."""
 
     def add(self, path: str, documents: Sequence[IndexedDocument]) -> None:
-        """Replace all that `path` held by `documents`, in one transaction. All documents have this path."""
+        """Replace all that `path` held by `documents`, in one transaction. All documents have this path, or that of a
+        file within it: path/inner."""
 
     def remove(self, path: str) -> int:
-        """Remove all documents of `path` in one transaction; returns how many there were."""
+        """Remove all documents of `path`, and of the files within it, in one transaction; returns how many there
+        were."""
+
+    def keep(self, texts: Sequence[str], vectors: Vectors) -> None:
+        """Put by what was embedded, until a document that uses it is added: an ingest that is killed goes on from
+        here."""
+
+    def kept(self, texts: Sequence[str], *, exact: bool) -> dict[str, Vectors]:
+        """text -> its vector float32 [dim], for those of `texts` that were put by or that a stored document uses.
+
+        `exact`: as good as embedded anew, for a passage; else as good as a stored sentence's."""
+
+    def forget(self) -> None:
+        """Drop what was put by and no document came to use. Called once, after an ingest that came to its end."""
 
     def refresh(self) -> None:
         """Bring the derived indexes up to the committed generation. Called once after a series of add/remove."""
 
     def sources(self) -> dict[str, str]:
-        """path -> sha256 of the file it was read from."""
+        """path -> sha256 of the file it was read from; a file within a file stands by its own path."""
 
     def documents(self) -> list[DocumentSummary]:
         """All documents, ordered by path and place in the file."""

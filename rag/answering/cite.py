@@ -62,14 +62,20 @@ def citation(number: int, document: Document, start: int, end: int) -> Citation:
 
 
 def locator(document: Document, start: int, end: int) -> str:
-    """The source lines of [start, end): "L12" or "L12-L14"."""
+    """Where in its file [start, end) stands: "L12", "L12-L14", "p3", "Sales!R7-R9"; see `rag.types.UNITS`."""
     first = last = 1
-    for offset, line in document.lines:
+    for offset, number in document.places:
         if offset <= start:
-            first = line
+            first = number
         if offset < end:
-            last = line
-    return f"L{first}" if first == last else f"L{min(first, last)}-L{max(first, last)}"
+            last = number
+    first, last = sorted((first, last))
+    return f"{document.unit}{first}" if first == last else f"{document.unit}{first}-{_bare(document.unit)}{last}"
+
+
+def _bare(unit: str) -> str:
+    """A unit without its sheet, which the first half of a range names already."""
+    return unit.rsplit("!", 1)[-1]
 
 
 def highlights(query: Query, text: str, span: tuple[int, int] | None = None) -> tuple[tuple[int, int], ...]:

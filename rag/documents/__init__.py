@@ -1,7 +1,19 @@
 """File -> Document -> passages and sentences."""
 
-from rag.documents.build import read_documents, text_document
-from rag.documents.readers import suffixes
+from rag.documents.build import Reading, content_sha256, read_documents, text_document
+from rag.documents.readers import Limits, one_line
+from rag.documents.reading import DocumentReader
 from rag.documents.split import passage_id, passage_text, split_document
 
-__all__ = ["passage_id", "passage_text", "read_documents", "split_document", "suffixes", "text_document"]
+__all__ = [
+    "DocumentReader",
+    "Limits",
+    "Reading",
+    "content_sha256",
+    "one_line",
+    "passage_id",
+    "passage_text",
+    "read_documents",
+    "split_document",
+    "text_document",
+]

@@ -1,16 +1,19 @@
 """A file's paragraphs -> its documents: articles told apart, titles and dates found, canonical text laid out."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import stat
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import regex
 
-from rag.documents.clean import clean, date_line, display_width, is_terminal, without_bullet
+from rag.documents.clean import clean, date_line, display_width, is_terminal, mark, without_bullet
 from rag.documents.paragraphs import Kind, Line, Paragraph
-from rag.documents.readers import read_bytes, read_paragraphs
-from rag.errors import EmptyFileError
+from rag.documents.readers import Limits, Part, Source, read_parts
+from rag.errors import DocumentError, EmptyFileError, FileTooLargeError, PathMissingError, UnreadableFileError
 from rag.text import find_date
 from rag.types import Document, Section
 
@@ -19,6 +22,9 @@ _HEADLINE_WIDTH = 16.0
 _TITLE_AMONG = 4  # a title stands among the first paragraphs
 _MIN_BODY = 60.0  # display width of the text that makes a title line an article's
 _COLUMN_TAG = regex.compile(r"^[【\[][^】\]]{1,20}[】\]]\s*")
+_NAME_DATE = regex.compile(
+    r"(?<![\da-zA-Z])(?P<y>(?:19|20)\d{2})(?P<s>[-_.]?)(?P<m>0[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01])(?![\da-zA-Z])"
+)
 _DATED_HEAD = 3  # paragraphs whose own dates may be the document's
 
 
@@ -29,23 +35,77 @@ class _Article:
     date: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of one file: its documents in order, and the files within it that could not be read."""
+
+    documents: tuple[Document, ...]
+    failed: tuple[DocumentError, ...] = ()
+
+
 def read_documents(file: Path, path: str, limit_mb: int) -> list[Document]:
-    """The documents of one file, in order. `path` is the name they are cited by.
+    """The documents of one file, in order, read in this process. `path` is the name they are cited by.
 
-    Raises PathMissingError, FormatUnknownError (exit code 2), or a DocumentError where this file cannot be read.
+    Raises PathMissingError (exit code 2), or a DocumentError where this file cannot be read.
     """
-    data = read_bytes(file, limit_mb)
-    return build_documents(read_paragraphs(file, data), path, hashlib.sha256(data).hexdigest())
+    limits = Limits(megabytes=limit_mb)
+    return list(build(Source(path, read_bytes(file, path, limits.megabytes), limits)).documents)
 
 
-def build_documents(raw: Sequence[Paragraph], path: str, sha256: str) -> list[Document]:
-    """Raw paragraphs of one file -> its documents. Raises EmptyFileError where nothing is left after cleaning."""
-    articles = _articles(clean(raw))
-    documents = [_document(article, f"{path}#{n}", path, sha256) for n, article in enumerate(articles)]
-    documents = [document for document in documents if document.text]
+def read_bytes(file: Path, path: str, limit_mb: int) -> bytes:
+    """The bytes of a file, as they are now. Raises PathMissingError or DocumentError, naming `path`."""
+    try:
+        waiting = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for whoever writes to it
+        with os.fdopen(os.open(file, os.O_RDONLY | waiting), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise UnreadableFileError(path=path, reason="not a regular file")
+            data = stream.read(limit_mb * 1_000_000 + 1)
+            if len(data) > limit_mb * 1_000_000:
+                size = max(os.fstat(stream.fileno()).st_size, len(data)) / 1e6
+                raise FileTooLargeError(path=path, size_mb=max(round(size), limit_mb + 1), limit_mb=limit_mb)
+    except FileNotFoundError:
+        raise PathMissingError(path=path) from None
+    except OSError as error:
+        raise UnreadableFileError(path=path, reason=error.strerror or error) from error
+    return data
+
+
+def build(source: Source) -> Reading:
+    """A file's documents. Raises DocumentError where nothing in it can be read."""
+    sha256 = content_sha256(source.data, source.fields)
+    documents: list[Document] = []
+    failed: list[DocumentError] = []
+    counts: Counter[str] = Counter()
+    for path, part in read_parts(source):
+        if isinstance(part, DocumentError):
+            failed.append(part)
+            continue
+        for article in _articles_of(part):
+            document = _document(article, f"{path}#{counts[path]}", path, sha256, part)
+            if document.text:
+                documents.append(document)
+                counts[path] += 1
     if not documents:
-        raise EmptyFileError(path=path)
-    return documents
+        raise failed[0] if failed else EmptyFileError(path=source.path)
+    return Reading(tuple(documents), tuple(failed))
+
+
+def content_sha256(data: bytes, fields: Mapping[str, str]) -> str:
+    """What `Document.sha256` holds: the same file read by other fields holds other documents."""
+    sha256 = hashlib.sha256(data)
+    for key in sorted(fields):
+        sha256.update(f"\0{key}={fields[key]}".encode())
+    return sha256.hexdigest()
+
+
+def _articles_of(part: Part) -> list[_Article]:
+    """What a part holds: several articles only where the format says nothing of its own."""
+    paragraphs = clean(part.paragraphs) if part.loose else mark(part.paragraphs)
+    if part.loose and not part.title and not part.date:
+        return _articles(paragraphs)
+    prose = any(paragraph.kind is not Kind.ITEM for paragraph in paragraphs)  # a table does not open with its title
+    article = _single(paragraphs) if prose else _Article(None, tuple(paragraphs), None)
+    return [replace(article, date=part.date or article.date)]
 
 
 def text_document(text: str, path: str, title: str = "", date: str | None = None) -> Document:
@@ -60,7 +120,7 @@ def text_document(text: str, path: str, title: str = "", date: str | None = None
     ]
     heading = Paragraph((Line(title, 1),), Kind.HEADING, level=1, settled=True) if title else None
     return _document(
-        _Article(heading, tuple(lines), date), f"{path}#0", path, hashlib.sha256(text.encode()).hexdigest()
+        _Article(heading, tuple(lines), date), f"{path}#0", path, hashlib.sha256(text.encode()).hexdigest(), Part(())
     )
 
 
@@ -141,8 +201,11 @@ def _is_headline(above: Paragraph, line: Paragraph) -> bool:
 # --- layout ------------------------------------------------------------------------------------------------------
 
 
-def _document(article: _Article, key: str, path: str, sha256: str) -> Document:
-    """Paragraphs laid out one a line, the title first; offsets of sections and source lines kept on the way."""
+def _document(article: _Article, key: str, path: str, sha256: str, part: Part) -> Document:
+    """Paragraphs laid out one a line, the title first; offsets of sections and places kept on the way.
+
+    A title that only the format names is no part of the text: it is never quoted.
+    """
     pieces: list[str] = []
     marks: list[tuple[int, int]] = []
     headings: list[tuple[int, int, str]] = []  # offset, level, title
@@ -159,16 +222,17 @@ def _document(article: _Article, key: str, path: str, sha256: str) -> Document:
         pieces.append(text)
         offset += len(text) + 1
     text = "\n".join(pieces)
-    title = article.title.text if article.title else _first_words(text)
+    title = part.title or (article.title.text if article.title else _first_words(text))
     return Document(
         id=hashlib.sha256(key.encode()).hexdigest()[:16],
         path=path,
         title=title,
-        date=article.date,
+        date=article.date or _date_in_name(path),
         text=text,
         sections=_sections(headings, len(text)),
-        lines=tuple(_merged(marks)),
+        places=tuple(_merged(marks)),
         sha256=sha256,
+        unit=part.unit,
     )
 
 
@@ -199,12 +263,18 @@ def _sections(headings: Sequence[tuple[int, int, str]], length: int) -> tuple[Se
 
 
 def _merged(marks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Marks that say nothing new (the same source line goes on) left out."""
+    """Marks that say nothing new (the same place goes on) left out."""
     merged: list[tuple[int, int]] = []
     for offset, number in marks:
         if not merged or merged[-1][1] != number:
             merged.append((offset, number))
     return merged
+
+
+def _date_in_name(path: str) -> str | None:
+    """ISO date of a file that is called by one: "2024-01-25 notes.txt", "报告_20240125.pdf"."""
+    found = _NAME_DATE.search(path.rsplit("/", 1)[-1])
+    return "-".join(found.group("y", "m", "d")) if found else None
 
 
 def _first_words(text: str, width: int = 30) -> str:

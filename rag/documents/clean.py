@@ -64,7 +64,7 @@ def clean(raw: Sequence[Paragraph]) -> list[Paragraph]:
     kept = [_tidied(p) for p in raw if p.settled or not is_furniture(p.text)]
     joined = _join([p for p in kept if p.text])
     parts = [part for paragraph in joined for part in _split_inline(paragraph)]
-    return _without_repeats(_without_menus(_mark(parts)))
+    return _without_repeats(_without_menus(mark(parts)))
 
 
 def is_furniture(text: str) -> bool:
@@ -237,7 +237,7 @@ def _slice(paragraph: Paragraph, text: str, marks: list[tuple[int, int]], start:
     return replace(paragraph, lines=tuple(lines))
 
 
-def _mark(paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
+def mark(paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
     """Headings and list items told from running text; headings that follow each other nest."""
     marked: list[Paragraph] = []
     run = 0

@@ -132,7 +132,7 @@ class CitedContent(BaseModel):
     date: str | None
     start: int = Field(description="In code points of the document's canonical text.")
     end: int
-    locator: str = Field(description="Lines of the source file.")
+    locator: str = Field(description="Where in the file: L12 (line), p3 (page), slide4, Sales!R7 (row), ch2, ¶31.")
     score: float = Field(description="The probability that the answer is right; of the whole answer.")
 
 

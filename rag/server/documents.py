@@ -92,8 +92,8 @@ async def remove_document(
     A file that came in by upload is deleted; one that `rag ingest` read elsewhere is left alone."""
 
     def look() -> tuple[str, int]:
-        path = found_document(service, document_id).path
-        return path, sum(document.path == path for document in service.store.documents())
+        path = service.uploads.file_of(found_document(service, document_id).path)
+        return path, sum(f"{one.path}/".startswith(f"{path}/") for one in service.store.documents())
 
     path, count = await service.read(look)
     if count > 1 and not everything:
@@ -168,7 +168,7 @@ async def _events(
 
 
 async def _staged(request: Request, service: Service) -> Path:
-    """The folder that the files of a request were written to. Raises RefusalError, FormatUnknownError."""
+    """The folder that the files of a request were written to. Raises RefusalError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     async with AsyncExitStack() as stack:
         files: list[tuple[str, BinaryIO]]

@@ -12,7 +12,6 @@ from starlette.types import Scope
 from rag.errors import (
     DocumentError,
     FileTooLargeError,
-    FormatUnknownError,
     QuestionError,
     RagError,
     StoreError,
@@ -67,7 +66,6 @@ def refusal_of(error: RagError) -> tuple[int, str, int | None]:
         return error.status, error.code, error.retry_after
     kinds: tuple[tuple[type[RagError], int, str], ...] = (
         (QuestionError, 422, "question"),
-        (FormatUnknownError, 415, "format_unknown"),
         (FileTooLargeError, 413, "file_too_large"),
         (DocumentError, 422, "document_unreadable"),
     )

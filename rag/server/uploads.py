@@ -14,8 +14,8 @@ import regex
 from pathvalidate import sanitize_filename
 
 from rag.assistant import fingerprint_of
-from rag.documents import read_documents, suffixes
-from rag.errors import DocumentError, FormatUnknownError
+from rag.documents import DocumentReader, Limits
+from rag.errors import DocumentError
 from rag.ingest import cited_path, ingest
 from rag.server.refusals import NotFoundError, UnprocessableError
 from rag.server.settings import ServerSettings
@@ -26,6 +26,7 @@ Progress = Callable[[str, int, int], None]
 
 _UNSEEN = regex.compile(r"\p{C}+")  # control and format characters, lone surrogates
 _STAGING = ".incoming"  # within the folder of uploads, so that a file is moved in one step; `rag ingest` passes it over
+_LONGEST_SUFFIX = 10
 _LONGEST = 200  # bytes of a file name; most systems allow 255
 _STALE = 86_400  # seconds
 
@@ -42,16 +43,14 @@ class IngestOutcome:
 
 
 def safe_name(given: str) -> str:
-    """A file name that stays in its folder and can be shown anywhere. Raises UnprocessableError, FormatUnknownError.
+    """A file name that stays in its folder and can be shown anywhere. Raises UnprocessableError.
 
     >>> safe_name("../../etc/报告<1>.txt")
     '报告_1_.txt'
     """
     base = unicodedata.normalize("NFC", given).replace("\\", "/").rsplit("/", 1)[-1]
     base = _UNSEEN.sub("", base).strip(" .")
-    suffix = Path(base).suffix
-    if suffix.lower() not in suffixes():
-        raise FormatUnknownError(path=base[:_LONGEST] or "?", known=" ".join(suffixes()))
+    suffix = Path(base).suffix if len(Path(base).suffix) <= _LONGEST_SUFFIX else ""
     stem = base.removesuffix(suffix).encode()[:_LONGEST].decode(errors="ignore").strip(" .")
     if not stem:
         raise UnprocessableError(problem_en="A file has no name.", problem_zh="有文件没有名称。")
@@ -95,24 +94,31 @@ class Uploads:
         try:
             with open_store(self._settings.store, fingerprint_of(self._embedder), write=True) as store:
                 files = []
-                for file in sorted(staged.iterdir()):
-                    target = self._folder / file.name
-                    name = cited_path(target, self._base)
-                    try:
-                        read_documents(file, name, limit)
-                    except DocumentError as error:
-                        outcome.failed[name] = type(error)(**error.facts | {"path": name}).message(language)
-                        continue
-                    file.replace(target)
-                    files.append(target)
+                with DocumentReader(Limits(megabytes=limit)) as reader:
+                    for file in sorted(staged.iterdir()):
+                        target = self._folder / file.name
+                        name = cited_path(target, self._base)
+                        try:
+                            reader.read(file, name)
+                        except DocumentError as error:
+                            outcome.failed[name] = error.message(language)
+                            continue
+                        file.replace(target)
+                        files.append(target)
                 report = ingest(files, store, self._embedder, base=self._base, limit_mb=limit, progress=progress)
                 outcome.failed |= {name: error.message(language) for name, error in report.failed}
-                held = {cited_path(file, self._base) for file in files}
-                outcome.documents = [document for document in store.documents() if document.path in held]
+                held = [cited_path(file, self._base) for file in files]
+                within = tuple(f"{name}/" for name in held)
+                outcome.documents = [d for d in store.documents() if d.path in held or d.path.startswith(within)]
         finally:
             shutil.rmtree(staged, ignore_errors=True)
         outcome.added, outcome.updated, outcome.unchanged = report.added, report.updated, report.unchanged
         return outcome
+
+    def file_of(self, path: str) -> str:
+        """The path of the uploaded file that holds the document of `path`: a file within it goes with it."""
+        inside = (self._base / path).parts[len(self._folder.parts) :]
+        return cited_path(self._folder / inside[0], self._base) if self._folder in (self._base / path).parents else path
 
     def remove(self, path: str) -> int:
         """Remove what is stored of `path`, and the file itself where it came in by upload; how many documents there

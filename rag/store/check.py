@@ -23,10 +23,12 @@ def check_indexed(path: str, documents: Sequence[IndexedDocument], dim: int) -> 
 
 
 def _faults(path: str, indexed: IndexedDocument, dim: int) -> Iterator[str]:
-    if indexed.document.path != path:
+    if indexed.document.path != path and not indexed.document.path.startswith(f"{path}/"):
         yield f"its path is {indexed.document.path}"
     if len(indexed.words) != len(indexed.passages):
         yield f"{len(indexed.passages)} passages, but words for {len(indexed.words)}"
+    if len(indexed.embedded) not in (0, len(indexed.passages) + len(indexed.sentences)):
+        yield f"{len(indexed.embedded)} embedded texts are not one for each passage and sentence"
     if any(not word or _BLANK.search(word) for words in indexed.words for word in words):
         yield "an index word is empty or has white space in it"
     for name, vectors, count in (

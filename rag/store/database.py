@@ -16,7 +16,7 @@ from rag.errors import StoreCorruptError, StoreError, StoreFullError, StoreLocke
 from rag.store import files
 from rag.types import Fingerprint
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _PAGE_BYTES = 16384  # several passages with their vectors on one page
 
@@ -28,21 +28,29 @@ _SCHEMA = (
         id TEXT PRIMARY KEY, path TEXT NOT NULL, place INTEGER NOT NULL,  -- place: order within the file
         title TEXT NOT NULL, date TEXT, sha256 TEXT NOT NULL,             -- sha256: of the file
         characters INTEGER NOT NULL, text_sha256 TEXT NOT NULL,           -- of the UTF-8 text below
-        sections TEXT NOT NULL, lines TEXT NOT NULL, text TEXT NOT NULL,  -- sections, lines: JSON lists
+        unit TEXT NOT NULL,                                               -- what the places number: L, p, Sales!R
+        sections TEXT NOT NULL, places TEXT NOT NULL, text TEXT NOT NULL, -- sections, places: JSON lists
         UNIQUE (path, place)) STRICT""",
     """CREATE TABLE passages (
         key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
         document TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
         start INTEGER NOT NULL, "end" INTEGER NOT NULL, context TEXT NOT NULL,
+        embedded BLOB,                                                    -- digest of the text that was embedded
         vector BLOB NOT NULL,                                             -- float32 [dim], little endian
         words TEXT NOT NULL,                                              -- joined by blanks
         UNIQUE (document, ordinal)) STRICT""",
     """CREATE TABLE sentences (
         key INTEGER PRIMARY KEY, passage INTEGER NOT NULL REFERENCES passages (key) ON DELETE CASCADE,
         start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+        embedded BLOB,                                                    -- as of a passage
         vector BLOB NOT NULL                                              -- float16 [dim], little endian
         ) STRICT""",
     """CREATE INDEX sentences_of_passage ON sentences (passage)""",
+    """CREATE INDEX embedded_passages ON passages (embedded)""",
+    """CREATE INDEX embedded_sentences ON sentences (embedded)""",
+    """CREATE TABLE kept (                                                -- computed, not yet part of a document
+        embedded BLOB PRIMARY KEY, vector BLOB NOT NULL                   -- float32
+        ) STRICT, WITHOUT ROWID""",
 )
 
 
@@ -142,6 +150,7 @@ def empty(db: sqlite3.Connection, fingerprint: Fingerprint) -> None:
         db.execute("DELETE FROM sentences")
         db.execute("DELETE FROM passages")
         db.execute("DELETE FROM documents")
+        db.execute("DELETE FROM kept")
         _write(db, embedder=fingerprint.embedder, dim=fingerprint.dim, splitter=fingerprint.splitter)
         advance(db, removed=True)
 

@@ -115,6 +115,20 @@ class LocalStore:
                 database.advance(self._db, removed=True)
             return removed
 
+    def keep(self, texts: Sequence[str], vectors: Vectors) -> None:
+        self._require_writer()
+        with self._access(), database.transaction(self._db):
+            rows.keep(self._db, texts, vectors)
+
+    def kept(self, texts: Sequence[str], *, exact: bool) -> dict[str, Vectors]:
+        with self._access():
+            return rows.kept(self._db, texts, self.fingerprint.dim, exact=exact)
+
+    def forget(self) -> None:
+        self._require_writer()
+        with self._access(), database.transaction(self._db):
+            rows.forget(self._db)
+
     def refresh(self) -> None:
         self._require_writer()
         with self._access():

@@ -22,8 +22,10 @@ def text_sha256(text: str) -> str:
 
 
 def delete_path(db: sqlite3.Connection, path: str) -> int:
-    """Delete the documents of `path` with all that hangs on them; returns how many there were."""
-    return db.execute("DELETE FROM documents WHERE path = ?", (path,)).rowcount
+    """Delete the documents of `path`, and of files within it, with all that hangs on them; returns how many."""
+    return db.execute(  # "0" is the character after "/"
+        "DELETE FROM documents WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0')", (path,)
+    ).rowcount
 
 
 def insert_document(db: sqlite3.Connection, place: int, indexed: IndexedDocument) -> None:
@@ -31,32 +33,68 @@ def insert_document(db: sqlite3.Connection, place: int, indexed: IndexedDocument
     document = indexed.document
     sections = [[s.start, s.end, s.level, s.title] for s in document.sections]
     db.execute(
-        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(document.id, document.path, place, document.title, document.date, document.sha256),
-            *(len(document.text), text_sha256(document.text)),
-            *(json.dumps(sections, ensure_ascii=False), json.dumps(document.lines), document.text),
+            *(len(document.text), text_sha256(document.text), document.unit),
+            *(json.dumps(sections, ensure_ascii=False), json.dumps(document.places), document.text),
         ),
     )
+    digests: list[bytes | None] = [digest(text) for text in indexed.embedded]
+    digests = digests or [None] * (len(indexed.passages) + len(indexed.sentences))
+    of_sentences = digests[len(indexed.passages) :]
     keys = []
-    for passage, vector, words in zip(indexed.passages, indexed.vectors, indexed.words, strict=True):
+    for passage, vector, words, embedded in zip(
+        indexed.passages, indexed.vectors, indexed.words, digests[: len(indexed.passages)], strict=True
+    ):
         keys.append(
             db.execute(
-                f"INSERT INTO passages ({_PASSAGE_COLUMNS}, vector, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO passages ({_PASSAGE_COLUMNS}, embedded, vector, words)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(passage.id, document.id, passage.ordinal, passage.start, passage.end, passage.context),
-                    *(vector.astype(FLOAT32).tobytes(), " ".join(words)),
+                    *(embedded, vector.astype(FLOAT32).tobytes(), " ".join(words)),
                 ),
             ).lastrowid
         )
     homes = home_passages([(p.start, p.end) for p in indexed.passages], [(s.start, s.end) for s in indexed.sentences])
     db.executemany(
-        'INSERT INTO sentences (passage, start, "end", vector) VALUES (?, ?, ?, ?)',
+        'INSERT INTO sentences (passage, start, "end", embedded, vector) VALUES (?, ?, ?, ?, ?)',
         (
-            (keys[home[0]], sentence.start, sentence.end, vector.astype(FLOAT16).tobytes())
-            for home, sentence, vector in zip(homes, indexed.sentences, indexed.sentence_vectors, strict=True)
+            (keys[home[0]], sentence.start, sentence.end, embedded, vector.astype(FLOAT16).tobytes())
+            for home, sentence, embedded, vector in zip(
+                homes, indexed.sentences, of_sentences, indexed.sentence_vectors, strict=True
+            )
         ),
     )
+    db.executemany("DELETE FROM kept WHERE embedded = ?", ((one,) for one in digests if one is not None))
+
+
+def digest(text: str) -> bytes:
+    """Tells texts apart, in 16 bytes: a chance meeting among a billion texts has odds of 10^-21."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def keep(db: sqlite3.Connection, texts: Sequence[str], vectors: Vectors) -> None:
+    rows = ((digest(text), vector.astype(FLOAT32).tobytes()) for text, vector in zip(texts, vectors, strict=True))
+    db.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
+
+
+def forget(db: sqlite3.Connection) -> None:
+    db.execute("DELETE FROM kept")
+
+
+def kept(db: sqlite3.Connection, texts: Sequence[str], dim: int, *, exact: bool) -> dict[str, Vectors]:
+    """In full precision where that is to be had; not `exact`, else a sentence's, which stored again is the same."""
+    found: dict[str, Vectors] = {}
+    for text in texts:
+        for table in ("kept", "passages") if exact else ("kept", "passages", "sentences"):
+            kind = FLOAT16 if table == "sentences" else FLOAT32
+            query = f"SELECT vector FROM {table} WHERE embedded = ? LIMIT 1"
+            if row := db.execute(query, (digest(text),)).fetchone():
+                found[text] = vectors_of([row[0]], kind, dim)[0]
+                break
+    return found
 
 
 def home_passages(passages: Sequence[tuple[int, int]], sentences: Sequence[tuple[int, int]]) -> list[list[int]]:
@@ -67,7 +105,7 @@ def home_passages(passages: Sequence[tuple[int, int]], sentences: Sequence[tuple
 
 
 def sources(db: sqlite3.Connection) -> dict[str, str]:
-    return dict(db.execute("SELECT path, sha256 FROM documents WHERE place = 0 ORDER BY path"))
+    return dict(db.execute("SELECT path, sha256 FROM documents GROUP BY path ORDER BY path"))
 
 
 def summaries(db: sqlite3.Connection) -> list[DocumentSummary]:
@@ -80,11 +118,11 @@ def summaries(db: sqlite3.Connection) -> list[DocumentSummary]:
 
 def document(db: sqlite3.Connection, document_id: str) -> Document | None:
     row = db.execute(
-        "SELECT id, path, title, date, text, sections, lines, sha256 FROM documents WHERE id = ?", (document_id,)
+        "SELECT id, path, title, date, text, sections, places, sha256, unit FROM documents WHERE id = ?", (document_id,)
     ).fetchone()
     if row is None:
         return None
-    id_, path, title, date, text, sections, lines, sha256 = row
+    id_, path, title, date, text, sections, places, sha256, unit = row
     return Document(
         id=id_,
         path=path,
@@ -92,8 +130,9 @@ def document(db: sqlite3.Connection, document_id: str) -> Document | None:
         date=date,
         text=text,
         sections=tuple(Section(*section) for section in json.loads(sections)),
-        lines=tuple((offset, line) for offset, line in json.loads(lines)),
+        places=tuple((offset, number) for offset, number in json.loads(places)),
         sha256=sha256,
+        unit=unit,
     )
 
 

@@ -38,7 +38,8 @@ class _Frequencies:
     """jieba's dictionary, mapped from disk: opening it takes no time, where filling jieba's own dict takes most of a
     second."""
 
-    def __init__(self, trie: marisa_trie.RecordTrie) -> None:
+    def __init__(self, trie: marisa_trie.RecordTrie, folder: Path) -> None:
+        self.folder = folder
         self._trie = trie
 
     def __contains__(self, word: object) -> bool:
@@ -82,13 +83,18 @@ def use_dictionary(folder: Path) -> None:
         trie = marisa_trie.RecordTrie(_RECORD).mmap(str(path))
     except (OSError, RuntimeError):  # damaged: jieba has its own, only slower to start
         return
-    jieba.dt.FREQ = _Frequencies(trie)
+    jieba.dt.FREQ = _Frequencies(trie, folder)
     jieba.dt.total = _TOTAL
     jieba.dt.initialized = True
 
 
 _TOTAL = 60101967
 """Sum of the word counts in jieba's dictionary; `tests/test_text.py` holds it to the installed one."""
+
+
+def dictionary_folder() -> Path | None:
+    """The folder whose dictionary file is in use, so that another process can use it too."""
+    return jieba.dt.FREQ.folder if isinstance(jieba.dt.FREQ, _Frequencies) else None
 
 
 def words(text: str) -> list[str]:

@@ -242,11 +242,26 @@ def test_highlights_mark_what_was_asked_for(question: str, words: list[str], tex
     assert [text[a:b] for a, b in highlights(query(question, *words), text)] == marked
 
 
-def test_locator_names_the_source_lines() -> None:
-    document = Document("i", "p", "t", None, "一二三四五六", (), ((0, 3), (2, 5), (4, 9)), "")
-    assert locator(document, 0, 2) == "L3"
-    assert locator(document, 1, 6) == "L3-L9"
-    assert locator(document, 4, 6) == "L9"
+@pytest.mark.parametrize(
+    ("unit", "span", "expected"),
+    [
+        ("L", (0, 2), "L3"),
+        ("L", (1, 6), "L3-L9"),
+        ("L", (4, 6), "L9"),
+        ("p", (0, 3), "p3-p5"),
+        ("slide", (2, 4), "slide5"),
+        ("二季度 (draft)!R", (0, 2), "二季度 (draft)!R3"),
+        ("二季度 (draft)!R", (0, 4), "二季度 (draft)!R3-R5"),
+    ],
+)
+def test_locator_names_the_place_in_the_file(unit: str, span: tuple[int, int], expected: str) -> None:
+    document = Document("i", "p", "t", None, "一二三四五六", (), ((0, 3), (2, 5), (4, 9)), "", unit)
+    assert locator(document, *span) == expected
+
+
+def test_a_joined_line_from_further_back_does_not_turn_the_range_round() -> None:
+    document = Document("i", "p", "t", None, "一二三四五六", (), ((0, 7), (3, 2)), "")
+    assert locator(document, 0, 6) == "L2-L7"
 
 
 EVIDENCE = Evidence(

@@ -56,7 +56,7 @@ def test_a_text_without_a_title_is_named_by_its_first_words(tmp_path: Path) -> N
 def test_lines_map_offsets_to_the_source(tmp_path: Path) -> None:
     source = "标题在此\n\n第一段的第一句话说明了情况。\n\n第二段在这里说明了结果。\n"
     (document,) = read(tmp_path, source)
-    for offset, line in document.lines:
+    for offset, line in document.places:
         assert source.split("\n")[line - 1].startswith(document.text[offset : offset + 4])
 
 

@@ -2,11 +2,11 @@ import pytest
 
 from rag.documents.clean import clean, date_line, is_furniture, is_terminal
 from rag.documents.paragraphs import Kind, Line, Paragraph
-from rag.documents.readers import _read_text
+from rag.documents.readers.text import loose_lines
 
 
 def cleaned(text: str) -> list[str]:
-    return [paragraph.text for paragraph in clean(_read_text(text))]
+    return [paragraph.text for paragraph in clean(list(loose_lines(text)))]
 
 
 BODY = "全市规模以上工业增加值同比增长百分之五点一，其中高技术制造业增加值增长更快，"
@@ -80,7 +80,7 @@ def test_numbered_parts_in_one_run_become_paragraphs() -> None:
 
 
 def test_source_lines_survive_joining() -> None:
-    (paragraph,) = clean(_read_text(f"\n{BODY}2023年公\n\n司入围高质量发展专项。"))
+    (paragraph,) = clean(list(loose_lines(f"\n{BODY}2023年公\n\n司入围高质量发展专项。")))
     assert paragraph.offsets() == [(0, 2), (len(BODY) + 6, 4)]
 
 
@@ -158,7 +158,7 @@ def test_is_terminal(text: str, finished: bool) -> None:
 def test_headings_nest_when_they_follow_each_other() -> None:
     kinds = [
         (p.kind, p.level)
-        for p in clean(_read_text("构建产业链\n\n重塑招商机制 组建招商力量\n\n正文说明了有关的情况。"))
+        for p in clean(list(loose_lines("构建产业链\n\n重塑招商机制 组建招商力量\n\n正文说明了有关的情况。")))
     ]
     assert kinds == [(Kind.HEADING, 2), (Kind.HEADING, 3), (Kind.TEXT, 0)]
 

@@ -2,45 +2,50 @@ from pathlib import Path
 
 import pytest
 
-from rag.documents.readers import decode, read_bytes, read_paragraphs
-from rag.errors import EmptyFileError, FileTooLargeError, FormatUnknownError, NotTextError, PathMissingError
+from rag.documents.build import read_bytes
+from rag.documents.paragraphs import Paragraph
+from rag.documents.readers import Part, Source, read_parts
+from rag.documents.readers.encoding import decode
+from rag.errors import EmptyFileError, FileTooLargeError, NotTextError, PathMissingError
 
 TEXT = "武汉市政府工作报告，2024年。ABC 全角ＡＢＣ"
+
+
+def paragraphs(name: str, source: str) -> list[Paragraph]:
+    parts = [part for _, part in read_parts(Source(name, source.encode()))]
+    return [paragraph for part in parts if isinstance(part, Part) for paragraph in part.paragraphs]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "utf-16-be"])
 def test_encodings_are_told_apart(encoding: str) -> None:
     text = TEXT if encoding not in ("utf-16-le", "utf-16-be") else "Plain English text in UTF-16, without its mark."
-    assert decode(text.encode(encoding), Path("a.txt")) == text
+    assert decode(text.encode(encoding), "a.txt") == text
 
 
 @pytest.mark.parametrize("data", [bytes(range(256)) * 40, b"\x89PNG\r\n\x1a\n" + bytes(500), b"\xff\xfe\x00"])
 def test_binary_data_is_refused(data: bytes) -> None:
     with pytest.raises(NotTextError, match=r"a\.txt"):
-        decode(data, Path("a.txt"))
+        decode(data, "a.txt")
 
 
 @pytest.mark.parametrize("data", [b"", b" \n\t ", b"\xef\xbb\xbf\n"])
 def test_nothing_to_read_is_said(data: bytes) -> None:
     with pytest.raises(EmptyFileError, match=r"a\.txt"):
-        decode(data, Path("a.txt"))
+        decode(data, "a.txt")
 
 
 def test_read_bytes_errors_name_the_path(tmp_path: Path) -> None:
     with pytest.raises(PathMissingError, match=r"gone\.txt"):
-        read_bytes(tmp_path / "gone.txt", 1)
-    (tmp_path / "a.xyz").write_text("a")
-    with pytest.raises(FormatUnknownError, match=r"\.txt"):
-        read_bytes(tmp_path / "a.xyz", 1)
+        read_bytes(tmp_path / "gone.txt", "gone.txt", 1)
     (tmp_path / "big.txt").write_bytes(b"a" * 1_500_000)
     with pytest.raises(FileTooLargeError, match="2 MB is over the limit of 1 MB"):
-        read_bytes(tmp_path / "big.txt", 1)
+        read_bytes(tmp_path / "big.txt", "big.txt", 1)
 
 
 def test_markdown_gives_its_text_with_source_lines() -> None:
     text = "# 标题\n\n正文 **重点** 与 [链接](http://example.org)。\n\n- 第一项\n- 第二项\n\n"
     source = text + "| a | b |\n|---|---|\n| 1 | 2 |\n"
-    found = [(p.text, p.kind.value, p.level, p.lines[0].number) for p in read_paragraphs(Path("a.md"), source.encode())]
+    found = [(p.text, p.kind.value, p.level, p.lines[0].number) for p in paragraphs("a.md", source)]
     assert found == [
         ("标题", "heading", 1, 1),
         ("正文 重点 与 链接。", "text", 0, 3),
@@ -53,13 +58,13 @@ def test_markdown_gives_its_text_with_source_lines() -> None:
 
 def test_markdown_code_html_and_front_matter() -> None:
     source = "---\ntitle: x\n---\n正文。\n\n```\ncode one\ncode two\n```\n\n<p>HTML 文字。</p>\n"
-    found = [(p.text, p.lines[0].number) for p in read_paragraphs(Path("a.md"), source.encode())]
+    found = [(p.text, p.lines[0].number) for p in paragraphs("a.md", source)]
     assert found == [("正文。", 4), ("code one", 7), ("code two", 8), ("HTML 文字。", 11)]
 
 
 def test_a_form_feed_is_no_line() -> None:
     source = "第一页的话。\n\f第二页的话。\n"
-    assert [(p.text, p.lines[0].number) for p in read_paragraphs(Path("a.txt"), source.encode())] == [
+    assert [(p.text, p.lines[0].number) for p in paragraphs("a.txt", source)] == [
         ("第一页的话。", 1),
         ("第二页的话。", 2),
     ]

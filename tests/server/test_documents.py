@@ -10,6 +10,7 @@ from rag.ingest import ingest
 from rag.server.uploads import safe_name
 from rag.store import open_store
 from tests.conftest import FakeEmbedder
+from tests.documents.corpus import FACTS, MAKERS
 from tests.server.conftest import SALES, make_settings
 from tests.server.running import Running, serving
 
@@ -122,6 +123,24 @@ def test_a_file_that_cannot_be_read_changes_nothing(running: Running, http) -> N
     assert chinese["failed"] == {"vectorstore-files/leer.txt": "vectorstore-files/leer.txt：文件里没有文字，已跳过。"}
     assert (running.settings.uploads / "a.txt").read_bytes() == NEW
     assert list((running.settings.uploads / ".incoming").iterdir()) == []
+    assert faults(running) == []
+
+
+@pytest.mark.parametrize("kind", ["Word", "PDF", "Excel", "zip"])
+def test_every_format_is_taken_in_by_the_same_door(running: Running, http, kind: str) -> None:
+    made = MAKERS[kind]()
+    outcome = upload(http, (made.name, made.data)).json()
+    assert outcome["added"] == [f"vectorstore-files/{made.name}"]
+    documents = [http.get(f"/documents/{one['id']}").json() for one in outcome["documents"]]
+    held = {document["unit"]: document["text"] for document in documents}
+    at = made.places[FACTS[0]]
+    assert FACTS[0].value in held[at.rstrip("0123456789")]
+    if kind == "zip":
+        assert list(outcome["failed"]) == ["vectorstore-files/a.zip/图.png"]
+        assert documents[0]["path"] == f"vectorstore-files/a.zip/{made.member}"
+        removed = http.delete(f"/documents/{documents[0]['id']}").json()
+        assert removed == {"path": "vectorstore-files/a.zip", "documents": 1}
+        assert not (running.settings.uploads / "a.zip").exists()
     assert faults(running) == []
 
 

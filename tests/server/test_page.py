@@ -302,13 +302,13 @@ def test_a_server_with_keys_is_asked_for_once(opened: Open, tmp_path: Path) -> N
 def test_files_are_dropped_on_the_page(opened: Open) -> None:
     page = opened()
     make = """() => { const data = new DataTransfer();
-        data.items.add(new File(["x"], "图.exe")); return data; }"""
+        data.items.add(new File([new Uint8Array([77, 90, 0, 1, 2, 3])], "图.exe")); return data; }"""
     dropped = page.evaluate_handle(make)
     page.dispatch_event("main", "dragover", {"dataTransfer": dropped})
     expect(page.locator("#drop")).to_be_visible()
     page.dispatch_event("main", "drop", {"dataTransfer": dropped})
     expect(page.locator("#drop")).to_be_hidden()
-    expect(page.locator(".uploads .trouble")).to_contain_text("未能添加：图.exe：无法读取")
+    expect(page.locator(".uploads .trouble")).to_contain_text("未能添加：图.exe：程序，无法读取")
 
 
 def test_keyboard_alone(opened: Open) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag.types import Store
+from rag.types import IndexedDocument, Store
 
 from .compare import assert_same_answers
 from .reference import ReferenceStore
@@ -49,6 +49,43 @@ class StoreContract:
         reference.add("b.txt", make_file("b.txt"))
         reference.add("a.txt", make_file("a.txt", seed=1))
         assert_same_answers(store, reference)
+
+    def test_files_within_a_file_come_and_go_with_it(self, store: Store) -> None:
+        def zipped(seed: int, *members: str) -> list[IndexedDocument]:
+            made = [make_file(f"a.zip/{name}", seed=seed)[0] for name in members]
+            return [replace(one, document=replace(one.document, sha256=f"{seed}")) for one in made]
+
+        reference = ReferenceStore(FINGERPRINT)
+        for filled in (store, reference):
+            filled.add("a.zip", zipped(0, "x/1.txt", "2.txt"))
+            filled.add("a.zip.txt", make_file("a.zip.txt"))
+            filled.add("a.zip", zipped(1, "2.txt", "3.txt"))
+        assert_same_answers(store, reference)
+        assert list(store.sources()) == ["a.zip.txt", "a.zip/2.txt", "a.zip/3.txt"]
+        assert store.remove("a.zip") == reference.remove("a.zip") == 2
+        store.refresh()
+        assert_same_answers(store, reference)
+        with pytest.raises(ValueError, match=r"a\.zip"):
+            store.add("a.zip", make_file("a.zipper/x.txt"))
+
+    def test_vectors_are_known_by_their_text(self, store: Store) -> None:
+        (one,) = make_file("a.txt")
+        texts = tuple(f"文{n}" for n in range(len(one.passages) + len(one.sentences)))
+        passages, sentences = texts[: len(one.passages)], texts[len(one.passages) :]
+        store.keep(["新", passages[0]], unit_vectors(2, 1))
+        np.testing.assert_array_equal(store.kept(["新"], exact=True)["新"], unit_vectors(2, 1)[0])
+        store.add("a.txt", [replace(one, embedded=texts)])
+        assert set(store.kept(texts, exact=True)) == set(passages)
+        found = store.kept(texts, exact=False)
+        assert set(found) == set(texts)
+        np.testing.assert_array_equal(store.kept(passages[1:], exact=True)[passages[-1]], one.vectors[-1])
+        np.testing.assert_allclose(found[sentences[0]], one.sentence_vectors[0], atol=1e-3)
+        store.forget()
+        assert store.kept(["新"], exact=False) == {}
+        store.remove("a.txt")
+        assert store.kept(texts, exact=False) == {}
+        with pytest.raises(ValueError, match=r"a\.txt"):
+            store.add("a.txt", [replace(one, embedded=texts[1:])])
 
     def test_removing_takes_everything_away(self, store: Store) -> None:
         store.add("a.txt", make_file("a.txt", documents=2))

@@ -16,21 +16,55 @@ class ReferenceStore:
         self.fingerprint = fingerprint
         self.generation = 0
         self._files: dict[str, list[IndexedDocument]] = {}
+        self._put_by: dict[str, Vectors] = {}
 
     def add(self, path: str, documents: Sequence[IndexedDocument]) -> None:
         for indexed in documents:
-            if indexed.document.path != path or indexed.vectors.shape[1] != self.fingerprint.dim:
+            if (
+                not f"{indexed.document.path}/".startswith(f"{path}/")
+                or indexed.vectors.shape[1] != self.fingerprint.dim
+            ):
                 raise ValueError(path)
-            if any(i.document.id == indexed.document.id and i.document.path != path for i in self._all()):
+            if len(indexed.embedded) not in (0, len(indexed.passages) + len(indexed.sentences)):
                 raise ValueError(path)
-        self.generation += bool(documents or path in self._files)
-        self._files.pop(path, None)
+            others = [i for i in self._all() if i.document.path != path and not i.document.path.startswith(f"{path}/")]
+            if any(other.document.id == indexed.document.id for other in others):
+                raise ValueError(path)
+        removed = self._drop(path)
+        self.generation += bool(documents or removed)
         if documents:
             self._files[path] = list(documents)
 
     def remove(self, path: str) -> int:
-        self.generation += path in self._files
-        return len(self._files.pop(path, []))
+        removed = self._drop(path)
+        self.generation += bool(removed)
+        return removed
+
+    def _drop(self, path: str) -> int:
+        before = len(self._all())
+        for name, documents in list(self._files.items()):
+            left = [one for one in documents if not f"{one.document.path}/".startswith(f"{path}/")]
+            self._files[name] = left
+            if not left:
+                del self._files[name]
+        return before - len(self._all())
+
+    def keep(self, texts: Sequence[str], vectors: Vectors) -> None:
+        self._put_by.update(zip(texts, vectors, strict=True))
+
+    def kept(self, texts: Sequence[str], *, exact: bool) -> dict[str, Vectors]:
+        known: dict[str, Vectors] = {}
+        for indexed in self._all():
+            of_passages = len(indexed.passages)
+            if not exact:
+                known.update(zip(indexed.embedded[of_passages:], indexed.sentence_vectors, strict=False))
+        for indexed in self._all():
+            known.update(zip(indexed.embedded, indexed.vectors, strict=False))
+        known |= self._put_by
+        return {text: known[text] for text in texts if text in known}
+
+    def forget(self) -> None:
+        self._put_by.clear()
 
     def refresh(self) -> None:
         pass
@@ -45,7 +79,7 @@ class ReferenceStore:
         return iter(())
 
     def sources(self) -> dict[str, str]:
-        return {path: documents[0].document.sha256 for path, documents in self._files.items()}
+        return {indexed.document.path: indexed.document.sha256 for indexed in self._all()}
 
     def documents(self) -> list[DocumentSummary]:
         return [
@@ -109,7 +143,8 @@ class ReferenceStore:
         return len(self._words())
 
     def _all(self) -> list[IndexedDocument]:
-        return [indexed for path in sorted(self._files) for indexed in self._files[path]]
+        found = [indexed for path in sorted(self._files) for indexed in self._files[path]]
+        return sorted(found, key=lambda indexed: indexed.document.path)
 
     def _words(self) -> dict[str, tuple[str, ...]]:
         return {p.id: w for indexed in self._all() for p, w in zip(indexed.passages, indexed.words, strict=True)}

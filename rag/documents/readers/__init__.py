@@ -1,0 +1,6 @@
+"""Bytes of a file -> what stands in it. A module for each format, behind one door (`formats`)."""
+
+from rag.documents.readers.formats import format_of, needs_no_library, read_parts, suffixes
+from rag.documents.readers.part import Limits, Part, Source, one_line
+
+__all__ = ["Limits", "Part", "Source", "format_of", "needs_no_library", "one_line", "read_parts", "suffixes"]

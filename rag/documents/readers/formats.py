@@ -1,0 +1,257 @@
+"""The one door: which format bytes are, by their content before their name, and what its reader finds in them."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import regex
+
+from rag.documents.readers import (
+    archive,
+    docx,
+    epub,
+    html,
+    mail,
+    markdown,
+    pdf,
+    pptx,
+    records,
+    table_text,
+    text,
+    xlsx,
+)
+from rag.documents.readers.encoding import decode
+from rag.documents.readers.part import Member, Part, Read, Source, inner_name
+from rag.errors import DamagedFileError, DocumentError, FormatUnknownError, LimitError, NotTextError, ProtectedFileError
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    name: str
+    suffixes: tuple[str, ...]
+    read: Read
+
+
+PLAIN = Format("text", (".txt", ".text", ".log"), text.read)
+MARKDOWN = Format("Markdown", (".md", ".markdown"), markdown.read)
+HTML = Format("HTML", (".html", ".htm", ".xhtml"), html.read)
+TABLE = Format("CSV", (".csv", ".tsv"), table_text.read)
+JSON = Format("JSON", (".json",), records.read)
+JSON_LINES = Format("JSON Lines", (".jsonl", ".ndjson"), records.read_lines)
+MAIL = Format("e-mail", (".eml",), mail.read)
+PDF = Format("PDF", (".pdf",), pdf.read)
+WORD = Format("Word", (".docx", ".docm"), docx.read)
+SLIDES = Format("PowerPoint", (".pptx", ".pptm", ".ppsx"), pptx.read)
+EXCEL = Format("Excel", (".xlsx", ".xlsm"), xlsx.read)
+OLDER_EXCEL = Format("Excel", (".xls", ".xlsb", ".ods"), xlsx.read_older)
+EPUB = Format("EPUB", (".epub",), epub.read)
+ZIP = Format("zip", (".zip",), archive.read)
+
+FORMATS = (
+    *(PLAIN, MARKDOWN, HTML, TABLE, JSON, JSON_LINES, MAIL),
+    *(PDF, WORD, SLIDES, EXCEL, OLDER_EXCEL, EPUB, ZIP),
+)
+"""Every format that is read. A new one is a module, a row here, and a line below if its content tells it."""
+
+_BY_SUFFIX = {suffix: one for one in FORMATS for suffix in one.suffixes}
+_IN_ZIP = (("word/document.xml", WORD), ("ppt/presentation.xml", SLIDES), ("xl/workbook.xml", EXCEL))
+_PDF = b"%PDF-"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_HTML = regex.compile(
+    rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*)*<(?:!doctype html|html)\b", regex.I | regex.S
+)
+_MAIL = regex.compile(rb"\A(?:(?:From |[A-Za-z][A-Za-z0-9-]{1,60}:)[^\r\n]*\r?\n(?:[ \t]+[^\r\n]*\r?\n)*){2,}")
+_MAIL_FIELDS = regex.compile(rb"^(?:From|Received|Return-Path|MIME-Version|Message-ID):", regex.M | regex.I)
+_LONGEST_RECORD = 1_000_000  # bytes of a line that is looked at to tell what a file is
+_KINDS = (  # what is known and not read: (first bytes, English, Chinese)
+    (b"\x89PNG", "a picture", "图片"),
+    (b"\xff\xd8\xff", "a picture", "图片"),
+    (b"GIF8", "a picture", "图片"),
+    (b"BM", "a picture", "图片"),
+    (b"II*\0", "a picture", "图片"),
+    (b"MM\0*", "a picture", "图片"),
+    (b"RIFF", "a picture, sound or film", "图片、音频或视频"),
+    (b"\0\0\0", "a film or a picture", "视频或图片"),
+    (b"ID3", "a sound", "音频"),
+    (b"OggS", "a sound", "音频"),
+    (b"MZ", "a program", "程序"),
+    (b"\x7fELF", "a program", "程序"),
+    (b"SQLite format 3", "a database", "数据库"),
+    (b"\x1f\x8b", "a gzip archive: unpack it", "gzip 压缩包（请先解压）"),
+    (b"Rar!", "a RAR archive: unpack it, or save it as zip", "RAR 压缩包（请解压，或改存为 zip）"),
+    (b"7z\xbc\xaf", "a 7z archive: unpack it, or save it as zip", "7z 压缩包（请解压，或改存为 zip）"),
+    (b"BZh", "a bzip2 archive: unpack it", "bzip2 压缩包（请先解压）"),
+    (b"\xfd7zXZ", "an xz archive: unpack it", "xz 压缩包（请先解压）"),
+)
+
+
+def suffixes() -> tuple[str, ...]:
+    """File endings that a format is usually named by."""
+    return tuple(_BY_SUFFIX)
+
+
+def needs_no_library(source: Source) -> bool:
+    """Whether the file is plain text or Markdown, for which a few regular expressions do. Raises DocumentError."""
+    return not _is_packed(source.data) and format_of(source) in (PLAIN, MARKDOWN)
+
+
+def _is_packed(data: bytes) -> bool:
+    return _PDF in data[:1024] or data.startswith((*_ZIP, _OLE))
+
+
+def format_of(source: Source) -> Format:
+    """By content; where that is text of no marked kind, by name. Raises DocumentError."""
+    data = source.data
+    if _PDF in data[:1024]:
+        return PDF
+    if data.startswith(_ZIP):
+        return _format_of_zip(source)
+    if data.startswith(_OLE):
+        return _format_of_ole(source)
+    try:
+        decode(data[: 1 << 16] if len(data) > 1 << 16 and b"\n" not in data[: 1 << 16] else _lines(data), source.path)
+    except NotTextError:
+        for begin, english, chinese in _KINDS:
+            if data.startswith(begin):
+                raise FormatUnknownError(path=source.path, kind=english, kind_zh=chinese) from None
+        claimed = _BY_SUFFIX.get(source.suffix)
+        if claimed not in (None, PLAIN, MARKDOWN):
+            assert claimed is not None
+            source.damaged(f"not {claimed.name}")
+        raise
+    return _format_of_text(source)
+
+
+def _lines(data: bytes) -> bytes:
+    """Some whole lines: enough to tell text from what is none, and cut at no character."""
+    return data if len(data) <= 1 << 16 else data[: data.rindex(b"\n", 0, 1 << 16) + 1]
+
+
+def _format_of_text(source: Source) -> Format:
+    head = source.data[:8192]
+    if _HTML.match(head):
+        return HTML
+    claimed = _BY_SUFFIX.get(source.suffix)
+    if claimed in (PLAIN, None) and _MAIL.match(head) and len(_MAIL_FIELDS.findall(head)) >= 2:
+        return MAIL
+    if (
+        claimed in (PLAIN, None)
+        and head.lstrip().startswith(b"{")
+        and _is_record(source.data.lstrip().split(b"\n", 1)[0])
+    ):
+        return JSON_LINES
+    if claimed in (JSON, JSON_LINES):
+        return _format_of_json(source)
+    if claimed in (None, PDF, WORD, SLIDES, EXCEL, OLDER_EXCEL, EPUB, ZIP):
+        return PLAIN
+    return claimed
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        return len(line) < _LONGEST_RECORD and isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _format_of_json(source: Source) -> Format:
+    """Several lines that are a record each are JSON Lines, whatever the name says."""
+    lines = source.data.strip().split(b"\n", 2)
+    return JSON_LINES if len(lines) > 1 and all(_is_record(line) for line in lines[:2]) else JSON
+
+
+def _format_of_zip(source: Source) -> Format:
+    try:
+        with zipfile.ZipFile(io.BytesIO(source.data)) as packed:
+            names = set(packed.namelist())
+            kind = b""
+            if "mimetype" in names:
+                with packed.open("mimetype") as member:
+                    kind = member.read(100)
+    except Exception as error:  # noqa: BLE001 - whatever a damaged archive makes of zipfile
+        source.damaged(error)
+    if b"epub" in kind or "META-INF/container.xml" in names:
+        return EPUB
+    if b"opendocument.spreadsheet" in kind or "xl/workbook.bin" in names:
+        return OLDER_EXCEL
+    if b"opendocument" in kind:
+        raise FormatUnknownError(
+            path=source.path,
+            kind="an OpenDocument file: save it as Office or PDF",
+            kind_zh="OpenDocument 文件（请另存为 Office 或 PDF）",
+        )
+    return next((one for name, one in _IN_ZIP if name in names), ZIP)
+
+
+def _format_of_ole(source: Source) -> Format:
+    def holds(name: str) -> bool:
+        return name.encode("utf-16-le") in source.data
+
+    if holds("EncryptedPackage"):
+        raise ProtectedFileError(path=source.path)
+    if holds("Workbook") or holds("Book"):
+        return OLDER_EXCEL
+    raise FormatUnknownError(
+        path=source.path,
+        kind="an Office file from before 2007: save it as .docx or .pptx",
+        kind_zh="2007 年以前的 Office 文件（请另存为 .docx 或 .pptx）",
+    )
+
+
+def read_parts(source: Source) -> Iterator[tuple[str, Part | DocumentError]]:
+    """(path, part) for each text in the file and in the files within it, in order; (path, error) for each of those
+    that cannot be read. Raises DocumentError where the file itself cannot."""
+    yield from _parts(source, _Unpacked(), 0)
+
+
+class _Unpacked:
+    """What the archives within archives came to, all together."""
+
+    def __init__(self) -> None:
+        self.members = self.size = 0
+
+    def add(self, source: Source, member: Member) -> None:
+        self.members += 1
+        self.size += len(member.data)
+        limits = source.limits
+        if self.members > limits.members:
+            source.over("files", "所含文件数", f"{limits.members:,}")
+        if self.size > limits.unpacked_megabytes * 1e6:
+            source.over("space when unpacked", "解压后大小", f"{limits.unpacked_megabytes} MB")
+
+
+def _parts(source: Source, unpacked: _Unpacked, depth: int) -> Iterator[tuple[str, Part | DocumentError]]:
+    if depth > source.limits.nesting:
+        source.over("archives within archives", "压缩包嵌套层数", source.limits.nesting)
+    for found in _read(source):
+        if isinstance(found, Part):
+            yield source.path, found
+            continue
+        unpacked.add(source, found)
+        inner = replace(source, path=f"{source.path}/{inner_name(found.name)}", data=found.data)
+        try:
+            yield from _parts(inner, unpacked, depth + 1)
+        except DocumentError as error:
+            yield inner.path, error
+
+
+def _read(source: Source) -> Iterator[Part | Member]:
+    """What the reader of its format finds; what it raises, in terms of this package."""
+    try:
+        yield from format_of(source).read(source)
+    except (DocumentError, GeneratorExit, ImportError):
+        raise
+    except MemoryError:
+        raise LimitError(
+            path=source.path, what_en="memory", what_zh="占用内存", limit=f"{source.limits.memory_megabytes} MB"
+        ) from None
+    except RecursionError:
+        raise LimitError(path=source.path, what_en="levels", what_zh="嵌套层数", limit="1,000") from None
+    except Exception as error:  # a library's reader may raise anything over a damaged file
+        reason = " ".join(str(error).split())[:100]
+        raise DamagedFileError(
+            path=source.path, reason=f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+        ) from error

@@ -1,0 +1,99 @@
+"""JSON and JSON Lines: a record with a text is a document of its own, any other reads as a row of a table."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rag.documents.paragraphs import Kind, Line, Paragraph
+from rag.documents.readers.part import Part, Source, tidy
+from rag.documents.readers.text import loose_lines, text_of
+from rag.errors import NoFieldError, QASetFoundError
+from rag.text import find_date
+
+_NAMES = {
+    "text": ("text", "content", "body", "article", "正文", "内容", "文本"),
+    "title": ("title", "headline", "name", "标题", "题目"),
+    "date": ("date", "published", "published_at", "pub_date", "time", "日期", "发布日期", "时间"),
+}
+_DEEPEST = 100  # lists in lists in lists
+
+
+def read(source: Source) -> Iterator[Part]:
+    """One JSON value: a list of records, or one record."""
+    value = _parsed(source, text_of(source))
+    records = value if isinstance(value, list) else [value]
+    yield from parts_of_records(source, list(enumerate(records, 1)), "R")
+
+
+def read_lines(source: Source) -> Iterator[Part]:
+    """One JSON value a line."""
+    lines = [(n, line) for n, line in enumerate(text_of(source).split("\n"), 1) if line.strip()]
+    yield from parts_of_records(source, [(n, _parsed(source, line, n)) for n, line in lines], "L")
+
+
+def parts_of_records(source: Source, records: Sequence[tuple[int, Any]], unit: str) -> Iterator[Part]:
+    """(number, record) -> a part for each record with a text, one for all the others together.
+
+    Raises NoFieldError where the field that was named stands in no record, QASetFoundError for a set of questions.
+    """
+    if records and all(isinstance(record, Mapping) and {"question", "answers"} <= set(record) for _, record in records):
+        raise QASetFoundError(path=source.path)
+    names = {key: (given,) if (given := source.fields.get(key)) else known for key, known in _NAMES.items()}
+    others: list[Paragraph] = []
+    texts = 0
+    for number, record in records:
+        text = _field(record, names["text"])
+        if text is None:
+            line = _sentence(record)
+            others.extend([Paragraph((Line(line, number),), Kind.ITEM, settled=True)] if line else [])
+            continue
+        texts += 1
+        found = find_date(_field(record, names["date"]) or "")
+        paragraphs = [Paragraph((Line(line.text, number),), gap=p.gap) for p in loose_lines(text) for line in p.lines]
+        title = tidy(_field(record, names["title"]) or "")
+        yield Part(tuple(paragraphs), unit=unit, title=title, date=found[0] if found else None, loose=True)
+    if source.fields.get("text") and not texts:
+        raise NoFieldError(path=source.path, field=source.fields["text"])
+    if others:
+        yield Part(tuple(others), unit=unit, title=source.stem)
+
+
+def _parsed(source: Source, text: str, line: int | None = None) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        source.over("levels", "嵌套层数", _DEEPEST)
+    except ValueError as error:
+        source.damaged(error if line is None else f"line {line}: {error}")
+
+
+def _field(record: Any, names: Sequence[str]) -> str | None:
+    """The first of `names` that the record has as a text; a dot leads into a record within it."""
+    for name in names:
+        value = record
+        for step in [name] if isinstance(record, Mapping) and name in record else name.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            value = "\n".join(value)
+        if isinstance(value, str) and value.strip():
+            return value
+    return None
+
+
+def _sentence(record: Any) -> str:
+    """A record as "name: value, name: value", what lies within it with a dot."""
+    pieces: list[str] = []
+    waiting: list[tuple[str, Any]] = [("", record)]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting.extend((f"{name}.{key}" if name else key, one) for key, one in reversed(list(value.items())))
+        elif isinstance(value, list):
+            waiting.extend((name, one) for one in reversed(value))
+        elif value is not None and (said := tidy(" ".join(_said(value).split()))):
+            pieces.append(f"{name}: {said}" if name else said)
+    return ", ".join(pieces)
+
+
+def _said(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

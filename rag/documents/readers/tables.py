@@ -1,0 +1,58 @@
+"""Rows of cells -> paragraphs that read on their own: "header: value, header: value"."""
+
+from collections.abc import Sequence
+
+import regex
+
+from rag.documents.paragraphs import Kind, Line, Paragraph
+from rag.documents.readers.part import tidy
+
+Row = tuple[int, Sequence[str]]
+"""(the row's number, its cells)."""
+
+_FIGURE = regex.compile(r"^[\s\p{Sc}(（+\-−–—/*]*[\d.,:：%％‰年月日时分秒/\-–—\s()（）]+$")
+_HEAD_AMONG = 10  # rows: titles and notes may stand above a head, not more of them than this
+
+
+def rows_as_sentences(rows: Sequence[Row]) -> list[Paragraph]:
+    """A paragraph for each row that holds something.
+
+    The head is the first row of several different names, figures aside; each row below it says of its cells what they
+    are. Rows above it, and rows of one cell in a table of several columns, are titles and notes and stay as they are.
+    Without a head, the cells stand beside each other.
+    """
+    filled = [(number, [tidy(cell.replace("\n", " ")) for cell in cells]) for number, cells in rows]
+    filled = [(number, cells) for number, cells in filled if any(cells)]
+    at = _head_at([cells for _, cells in filled])
+    head = filled[at][1] if at is not None else []
+    found = []
+    for n, (number, cells) in enumerate(filled):
+        held = [cell for cell in cells if cell]
+        headed = at is not None and n > at and not len(held) == 1 < sum(map(bool, head))
+        text = _sentence(head, cells) if headed else (" | " if n == at else ", ").join(held)
+        found.append(Paragraph((Line(text, number),), Kind.ITEM, settled=True))
+    return found
+
+
+def _sentence(head: Sequence[str], cells: Sequence[str]) -> str:
+    names = [*head, *[""] * (len(cells) - len(head))]
+    return ", ".join(f"{name}: {cell}" if name else cell for name, cell in zip(names, cells, strict=False) if cell)
+
+
+def _head_at(rows: Sequence[Sequence[str]]) -> int | None:
+    """Which row names the columns: at least two names, all different, none a figure, and rows below it."""
+    columns = max((sum(map(bool, row)) for row in rows), default=0)
+    for at, row in enumerate(rows[:_HEAD_AMONG]):
+        names = [cell for cell in row if cell]
+        if len(names) < 2:
+            continue
+        wide = len(names) * 2 >= columns and len(rows) > at + 1
+        named = len(set(names)) == len(names) and not any(_is_figure(name) for name in names)
+        return at if wide and named else None
+    return None
+
+
+def _is_figure(cell: str) -> bool:
+    """Whether a cell holds a number, an amount, a date: what stands under a head, never in it. A year may head a
+    column of its figures."""
+    return _FIGURE.match(cell) is not None and not regex.fullmatch(r"(?:19|20)\d{2}年?", cell)

@@ -1,0 +1,154 @@
+"""Files that mean no good, made here: (name, bytes, the error that each must lead to)."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+from rag import errors
+from tests.documents.corpus import book, pdf, slides, word, workbook
+
+Hostile = tuple[str, bytes, type[errors.DocumentError]]
+
+BOMB = b"\0" * 50_000_000
+LAUGHS = (
+    '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "ha">'
+    + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12))
+    + "]>"
+)
+OUTSIDE = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]>'
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def packed(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as target:
+        for name, data in members.items():
+            target.writestr(name, data)
+    return out.getvalue()
+
+
+def changed(data: bytes, member: str, new: bytes) -> bytes:
+    """An Office file with one member replaced."""
+    with zipfile.ZipFile(io.BytesIO(data)) as old:
+        return packed({name: new if name == member else old.read(name) for name in old.namelist()})
+
+
+def lying_zip() -> bytes:
+    """A member that says it unpacks to few bytes and unpacks to many."""
+    data = bytearray(packed({"a.txt": b"x" * 5_000_000}))
+    at = data.rindex(b"PK\x01\x02")
+    struct.pack_into("<I", data, at + 24, 10)
+    return bytes(data)
+
+
+def nested(depth: int) -> bytes:
+    data = packed({"a.txt": "里面的话在这里。".encode()})
+    for n in range(depth):
+        data = packed({f"{n}.zip": data})
+    return data
+
+
+def pdf_of(objects: list[bytes]) -> bytes:
+    """A PDF of these objects, numbered from 1; the first is the catalog."""
+    out = bytearray(b"%PDF-1.7\n")
+    places = []
+    for n, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (n, body)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % place for place in places)
+    return bytes(out + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start))
+
+
+def stream(data: bytes, extra: bytes = b"") -> bytes:
+    return b"<</Length %d%s>>stream\n%s\nendstream" % (len(data), extra, data)
+
+
+def many_pages(count: int) -> bytes:
+    kids = b" ".join(b"%d 0 R" % (n + 3) for n in range(count))
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"
+    return pdf_of(
+        [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count %d/Kids[%s]>>" % (count, kids), *[page] * count]
+    )
+
+
+def one_page(content: bytes, extra: bytes = b"") -> bytes:
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R>>"
+    pages = b"<</Type/Pages/Count 1/Kids[3 0 R]>>"
+    return pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", pages, page, stream(content, extra)])
+
+
+def hostile() -> Iterator[Hostile]:
+    office = {
+        "docx": word().data,
+        "pptx": slides().data,
+        "xlsx": workbook().data,
+        "epub": book().data,
+        "pdf": pdf().data,
+    }
+    damaged, limit, empty = errors.DamagedFileError, errors.LimitError, errors.EmptyFileError
+    locked, unknown = errors.ProtectedFileError, errors.FormatUnknownError
+    for suffix, data in office.items():
+        yield f"half.{suffix}", data[: len(data) // 2], damaged
+        yield f"noise.{suffix}", data[:200] + bytes(range(256)) * 40, damaged
+    yield "bomb.zip", packed({"a.txt": BOMB}), limit
+    yield "bomb.docx", changed(office["docx"], "word/document.xml", BOMB), limit
+    yield "bomb.xlsx", changed(office["xlsx"], "xl/worksheets/sheet1.xml", BOMB), limit
+    yield "many.zip", packed({f"{n}.txt": b"" for n in range(6_000)}, zipfile.ZIP_STORED), limit
+    yield "deep.zip", nested(8), limit
+    yield "lying.zip", lying_zip(), damaged
+    yield "nothing.zip", packed({}), empty
+    laughs = (LAUGHS + "<x>&a11;</x>").encode()
+    yield "laughs.docx", changed(office["docx"], "word/document.xml", laughs), damaged
+    yield "laughs.xlsx", changed(office["xlsx"], "xl/workbook.xml", laughs), damaged
+    yield "laughs.pptx", changed(office["pptx"], "ppt/presentation.xml", laughs), damaged
+    yield "laughs.epub", changed(office["epub"], "OPS/book.opf", laughs), damaged
+    outside = (
+        OUTSIDE + '<package xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>&e;</dc:title></package>'
+    ).encode()
+    yield "outside.epub", changed(office["epub"], "OPS/book.opf", outside), empty
+    yield "no-package.epub", packed({"mimetype": b"application/epub+zip"}), damaged
+    yield "locked.pdf", locked_pdf(), locked
+    yield (
+        "locked.docx",
+        OLE + bytes(600) + "EncryptedPackage".encode("utf-16-le") + bytes(600),
+        errors.ProtectedFileError,
+    )
+    yield "locked.zip", locked_zip(), locked
+    yield "old.doc", OLE + bytes(600) + "WordDocument".encode("utf-16-le") + bytes(600), unknown
+    yield "noise.xls", OLE + bytes(600) + "Workbook".encode("utf-16-le") + bytes(600), damaged
+    yield "pages.pdf", many_pages(10_000), limit
+    yield "loop.pdf", pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 1/Kids[2 0 R]>>"]), damaged
+    yield "scan.pdf", one_page(b"0 0 9 9 re f"), errors.ScanError
+    yield "bomb.pdf", one_page(zlib.compress(b" " * 80_000_000, 9), b"/Filter/FlateDecode"), errors.ScanError
+    yield "only-head.pdf", b"%PDF-1.7\n", damaged
+    yield "picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), unknown
+    yield "program.pdf", b"MZ" + bytes(range(256)) * 4, unknown
+    yield "noise.txt", bytes(range(256)) * 40, errors.NotTextError
+    yield "noise.bin", zlib.compress(bytes(range(256)) * 99), errors.NotTextError
+    yield "nothing.html", b"<html><head><title>x</title></head><body></body></html>", empty
+    yield "nothing.csv", b",,,\n,,,\n", empty
+    yield "nothing.json", b"{}", empty
+    yield "deep.json", b"[" * 500_000, limit
+    yield "broken.json", b'{"text": "x"', damaged
+    yield "broken.jsonl", b'{"text": "x"}\n{"text": "y"}\nno\n', damaged
+    yield "empty.docx", b"", empty
+    yield "spaces.md", b" \n" * 99, empty
+    yield "new\nline\x1b[31m.txt", b"\0\1\2" * 99, errors.NotTextError
+    yield "\U0001f525.docx", b"PK\x03\x04", damaged
+
+
+def locked_pdf() -> bytes:
+    from reportlab.lib.pdfencrypt import StandardEncryption
+
+    return pdf(encrypt=StandardEncryption("secret", strength=128)).data
+
+
+def locked_zip() -> bytes:
+    data = bytearray(packed({"a.txt": b"x" * 100}))
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(mark) + at] |= 1
+    return bytes(data)

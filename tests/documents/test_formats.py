@@ -1,0 +1,191 @@
+"""The same forty facts in every format: each is found, and where it stands is told as that format counts."""
+
+import io
+import os
+import signal
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import opencc
+import pytest
+
+from rag.answering.cite import locator
+from rag.documents import DocumentReader, Limits
+from rag.documents.build import build
+from rag.documents.readers import Source
+from rag.errors import DocumentError, LimitError, NoFieldError, QASetFoundError, ReaderCrashedError
+from rag.types import Document
+from tests.documents.corpus import FACTS, FILLER, MAKERS, MENU, TITLE, Fact, Made, html, json_lines, letter, pdf, word
+
+
+def read(name: str, data: bytes, **options) -> list[Document]:
+    return list(build(Source(name, data, **options)).documents)
+
+
+def place_of(fact: Fact, documents: list[Document]) -> str | None:
+    """The locator of the first line that holds all of the fact."""
+    simplified = opencc.OpenCC("t2s")
+    for document in documents:
+        offset = 0
+        for line in document.text.split("\n"):
+            if all(part in simplified.convert(line) for part in (fact.town, fact.item, fact.value)):
+                at = offset + simplified.convert(line).index(fact.value)
+                return locator(document, at, at + len(fact.value))
+            offset += len(line) + 1
+    return None
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_every_fact_is_found_where_it_stands(kind: str) -> None:
+    made = MAKERS[kind]()
+    documents = read(made.name, made.data)
+    assert {fact: place_of(fact, documents) for fact in FACTS} == dict(made.places)
+    assert {document.path for document in documents} >= {f"{made.name}/{made.member}" if made.member else made.name}
+    assert all(len(document.id) == 16 for document in documents)
+
+
+def test_navigation_running_heads_and_page_numbers_are_no_text() -> None:
+    page = read(html().name, html().data)[0].text
+    assert not [word for word in (*MENU, "版权所有", "var a") if word in page]
+    for columns in (1, 2):
+        printed = read("a.pdf", pdf(columns=columns).data)[0].text
+        assert "内部资料" not in printed
+        assert "—" not in printed
+
+
+def test_titles_and_dates_are_those_that_the_format_names() -> None:
+    (page,) = read("a.html", html().data)
+    assert (page.title, page.date) == (TITLE, "2032-02-11")
+    mail, attached = read("a.eml", letter().data)
+    assert (mail.title, mail.date, attached.path) == (TITLE, "2032-02-11", "a.eml/附件.txt")
+    articles = read("a.jsonl", json_lines().data)
+    assert len(articles) == len(FACTS)
+    assert (articles[0].title, articles[0].date) == (f"{FACTS[0].town}{FACTS[0].item}公布", "2032-02-11")
+    (report,) = read("2031-12-01 报告.docx", word().data)
+    assert (report.title, report.date) == (TITLE, "2031-12-01")
+    assert [section.title for section in report.sections][:2] == ["清溪镇概况", "白鹭县概况"]
+
+
+def test_the_fields_of_records_can_be_named() -> None:
+    data = '{"a": {"b": "正文写在这里，说明了情况。"}, "c": "名称", "when": "2031-05-06T10:00:00Z"}\n'.encode() * 2
+    fields = {"text": "a.b", "title": "c", "date": "when"}
+    documents = read("a.jsonl", data, fields=fields)
+    assert [(d.title, d.date, d.unit, d.places) for d in documents][1] == ("名称", "2031-05-06", "L", ((0, 2),))
+    assert documents[0].sha256 != read("a.jsonl", data)[0].sha256
+    assert "a.b: 正文写在这里" in read("a.jsonl", data)[0].text
+    with pytest.raises(NoFieldError, match="field nowhere"):
+        read("a.jsonl", data, fields={"text": "nowhere"})
+
+
+def test_a_set_of_questions_is_no_document(seeds: Path) -> None:
+    for name in ("qa.jsonl", "conversations.jsonl"):
+        with pytest.raises(QASetFoundError):
+            read(name, (seeds / name).read_bytes())
+
+
+def test_what_is_struck_out_is_no_text_and_what_was_put_in_is() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(word().data)) as old, zipfile.ZipFile(out, "w") as new:
+        for info in old.infolist():
+            data = old.read(info)
+            if info.filename == "word/document.xml":
+                changes = "<w:p><w:r><w:t>价格</w:t></w:r><w:del><w:r><w:t>一元</w:t></w:r></w:del>"
+                changes += "<w:ins><w:r><w:t>二元。</w:t></w:r></w:ins></w:p>"
+                data = data.replace(b"<w:body>", b"<w:body>" + changes.encode())
+            new.writestr(info, data)
+    assert "价格二元。" in read("a.docx", out.getvalue())[0].text
+
+
+def test_figures_are_told_as_excel_shows_them() -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.title = "表"
+    book.active.append(["项目", "2030", "2031"])
+    book.active.append(["增速", 0.125, 1234567.5])
+    book.active["B2"].number_format, book.active["C2"].number_format = "0.0%", "#,##0.00"
+    out = io.BytesIO()
+    book.save(out)
+    (sheet,) = read("a.xlsx", out.getvalue())
+    assert sheet.text.split("\n") == ["项目 | 2030 | 2031", "项目: 增速, 2030: 12.5%, 2031: 1,234,567.50"]
+
+
+@pytest.mark.parametrize("encoding", ["big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "koi8_r", "cp1252"])
+def test_encodings_without_a_mark_are_told_apart(encoding: str) -> None:
+    texts = {
+        "big5": "這份報告說明了去年的情況，圖書館的藏書達到一百萬冊。",
+        "shift_jis": "東京都は、新しい地下鉄の路線を来年の春に開業すると発表した。",
+        "euc_jp": "総工費は約三千億円で、カタカナも使われています。",
+        "euc_kr": "서울시는 내년 봄에 새로운 지하철 노선을 개통한다고 발표했다.",
+        "cp1251": "Летом прошлого года общество представило подробный отчёт.",
+        "koi8_r": "Летом прошлого года общество представило подробный отчет.",
+        "cp1252": "L'été dernier, la société a présenté son rapport à l'Élysée.",
+    }
+    assert read("a.txt", texts[encoding].encode(encoding))[0].text == texts[encoding]
+
+
+# --- the worker --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reader() -> Iterator[DocumentReader]:
+    with DocumentReader(Limits()) as reader:
+        yield reader
+
+
+def put(folder: Path, made: Made) -> Path:
+    file = folder / made.name
+    file.write_bytes(made.data)
+    return file
+
+
+def test_a_worker_reads_as_this_process_does(tmp_path: Path, reader: DocumentReader) -> None:
+    for made in (word(), pdf(), MAKERS["zip"](), MAKERS["Excel"]()):
+        here = build(Source(made.name, made.data))
+        apart = reader.read(put(tmp_path, made), made.name)
+        assert apart.documents == here.documents
+        assert [e.message("zh") for e in apart.failed] == [e.message("zh") for e in here.failed]
+
+
+def test_text_needs_no_worker(tmp_path: Path, reader: DocumentReader) -> None:
+    for made in (MAKERS["text, GB18030"](), MAKERS["Markdown"]()):
+        reader.read(put(tmp_path, made), made.name)
+    assert reader._worker is None
+
+
+def test_a_worker_that_dies_costs_one_file(tmp_path: Path, reader: DocumentReader) -> None:
+    file = put(tmp_path, word())
+    reader.read(file, "a.docx")
+    assert reader._worker is not None
+    os.kill(reader._worker.pid, signal.SIGSEGV)
+    reader._worker.wait()
+    with pytest.raises(ReaderCrashedError, match=r"b\.docx"):
+        reader.read(file, "b.docx")
+    assert reader.read(file, "a.docx").documents
+
+
+def test_a_file_that_takes_too_long_is_left(tmp_path: Path) -> None:
+    made = Made("a.json", ("[" + '{"名": "' + FILLER + '"},' * 1 + '{"a": [' + "0," * 4_000_000 + "0]}]").encode(), {})
+    with DocumentReader(Limits(seconds=1)) as hurried, pytest.raises(LimitError, match=r"a\.json: takes more seconds"):
+        hurried.read(put(tmp_path, made), "a.json")
+
+
+def test_a_file_that_takes_too_much_memory_is_left(tmp_path: Path) -> None:
+    made = Made("a.json", b"[" + b'{"a":1},' * 2_000_000 + b"0]", {})
+    with DocumentReader(Limits(memory_megabytes=450)) as small:
+        with pytest.raises(LimitError, match=r"a\.json: takes more memory"):
+            small.read(put(tmp_path, made), "a.json")
+        assert small.read(put(tmp_path, word()), "a.docx").documents
+
+
+@pytest.mark.parametrize(
+    ("limits", "what"),
+    [
+        ({"pages": 3}, "pages"),
+        ({"characters": 100}, "characters"),
+    ],
+)
+def test_limits_are_named(limits: dict[str, int], what: str) -> None:
+    with pytest.raises(DocumentError, match=f"takes more {what} than one file may"):
+        read("a.pdf", pdf().data, limits=Limits(**limits))
