@@ -52,7 +52,7 @@ def own(tmp_path: Path, fake_embedder: Embedder) -> Settings:
     (tmp_path / "b.txt").write_text("The museum opens at nine. It is closed on Mondays.\n", encoding="utf-8")
     settings = load_settings(store=tmp_path / "vectorstore", min_confidence=0.0)
     with open_store(settings.store, fingerprint_of(fake_embedder), write=True) as store:
-        ingest([tmp_path], store, fake_embedder, base=tmp_path, limit_mb=1)
+        ingest([tmp_path], store, fake_embedder, base=tmp_path, limit_mb=1, apart=[store.path])
     return settings
 
 

@@ -50,7 +50,7 @@ def assistant(tmp_path: Path) -> Iterator[LocalAssistant]:
     (tmp_path / "b.txt").write_text(COMPANY)
     embedder = FakeEmbedder()
     with open_store(tmp_path / "vectorstore", fingerprint_of(embedder), write=True) as store:
-        ingest([tmp_path], store, embedder, base=tmp_path, limit_mb=1)
+        ingest([tmp_path], store, embedder, base=tmp_path, limit_mb=1, apart=[store.path])
         yield LocalAssistant(store, embedder, Settings(store=tmp_path / "vectorstore", min_confidence=0.0))
 
 
