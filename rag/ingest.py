@@ -190,7 +190,7 @@ def find_files(
     passed: list[tuple[str, Passed]] = []
     own = {os.path.realpath(one) for one in apart}
     for path in paths:
-        if not path.exists() and not path.is_symlink():
+        if not path.exists():
             raise PathMissingError(path=path)
         if not path.is_dir():
             found[cited_path(path, base)] = path

@@ -86,6 +86,7 @@ _KINDS = (  # what is known and not read: (first bytes, English, Chinese)
     (b"BZh", "a bzip2 archive: unpack it", "bzip2 压缩包（请先解压）"),
     (b"\xfd7zXZ", "an xz archive: unpack it", "xz 压缩包（请先解压）"),
 )
+_NEVER_TEXT = tuple(kind for kind in _KINDS if not kind[0].isascii() or b"\0" in kind[0])
 
 
 def suffixes() -> tuple[str, ...]:
@@ -111,18 +112,23 @@ def format_of(source: Source) -> Format:
         return _format_of_zip(source)
     if data.startswith(_OLE):
         return _format_of_ole(source)
+    _refuse_known(source, _NEVER_TEXT)
     try:
         decode(data[: 1 << 16] if len(data) > 1 << 16 and b"\n" not in data[: 1 << 16] else _lines(data), source.path)
     except NotTextError:
-        for begin, english, chinese in _KINDS:
-            if data.startswith(begin):
-                raise FormatUnknownError(path=source.path, kind=english, kind_zh=chinese) from None
+        _refuse_known(source, _KINDS)
         claimed = _BY_SUFFIX.get(source.suffix)
         if claimed not in (None, PLAIN, MARKDOWN):
             assert claimed is not None
             source.damaged(f"not {claimed.name}")
         raise
     return _format_of_text(source)
+
+
+def _refuse_known(source: Source, kinds: tuple[tuple[bytes, str, str], ...]) -> None:
+    for begin, english, chinese in kinds:
+        if source.data.startswith(begin):
+            raise FormatUnknownError(path=source.path, kind=english, kind_zh=chinese)
 
 
 def _lines(data: bytes) -> bytes:
