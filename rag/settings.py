@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     top_k: int = Field(8, ge=1, le=100)  # passages found for an answer; the reader reads up to six of them
     max_sentences: int = Field(3, ge=1, le=10)
     mode: Literal["fast", "accurate"] = "accurate"  # without or with the trained reader
-    max_risk: float = Field(0.10, ge=0.0, le=1.0)  # share of shown answers that may be wrong
+    max_risk: float = Field(0.15, ge=0.0, le=1.0)  # share of shown answers that may be wrong
     min_confidence: float | None = Field(None, ge=0.0, le=1.0)  # None: what max_risk asks for
     max_question_chars: int = Field(2000, ge=1)
     max_file_mb: int = Field(20, ge=1)
