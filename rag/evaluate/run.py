@@ -44,9 +44,7 @@ class EvaluationOptions:
 
     path: Path  # the Q&A set
     documents: Path | None = None  # the same SQuAD-style questions in another language: paragraphs and gold from there
-    over: Literal["set", "store"] | None = (
-        None  # its own documents or the current store; None: its own where it has any
-    )
+    over: Literal["set", "store"] | None = None  # whose documents to ask; None: the set's own, where it brings some
     split: str | None = None  # only questions of this split
     sample: int | None = None  # that many questions drawn at random, the same ones every time
     rgb: RgbOptions = field(default_factory=RgbOptions)
