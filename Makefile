@@ -33,7 +33,7 @@ help:
 # 3 s and goes again afterwards: 40 MB.
 get_uv = test -x $(UV) || $(PIP) install -q --disable-pip-version-check --target $(VENV)/uv uv==0.13.9 2>/dev/null || true
 install = { index=$$($(PIP) config get global.index-url 2>/dev/null || true); test -x $(UV) \
-    && $(UV) pip install -q --python $(BIN)/python $${index:+--default-index "$$index"} --no-deps $(1) 2>/dev/null; } \
+    && $(UV) pip install -q --compile-bytecode --python $(BIN)/python $${index:+--default-index "$$index"} --no-deps $(1) 2>/dev/null; } \
   || $(PIP) install -q --disable-pip-version-check --no-deps $(1)
 
 $(VENV)/.packages: requirements.lock
@@ -56,7 +56,7 @@ $(VENV)/.ready-models: $(VENV)/.ready requirements-models.lock
 	@echo 'Setting up torch and what goes with it, once; this takes minutes ...' >&2
 	@$(get_uv)
 	@$(PIP) install -q --disable-pip-version-check --no-deps '$(TORCH)+cpu' 2>/dev/null \
-	  || $(UV) pip install -q --python $(BIN)/python --torch-backend cpu --no-deps '$(TORCH)'
+	  || $(UV) pip install -q --compile-bytecode --python $(BIN)/python --torch-backend cpu --no-deps '$(TORCH)'
 	@$(call install,-r requirements-models.lock)
 	@rm -rf $(VENV)/uv
 	@touch $@
