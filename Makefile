@@ -29,7 +29,8 @@ help:
 	@echo 'make clean         remove what make made here'
 
 # $(call install,WHAT): by uv, in a third of pip's time; by pip where there is no uv or it fails. The locks name all that
-# is needed, so nothing has to be resolved. uv does not read pip's settings, so it is told pip's index. It is fetched in
+# is needed, so nothing has to be resolved. uv does not read pip's settings, so it is told pip's index; and it is
+# told to compile, since jieba warns when it is compiled, which would be when somebody asks. It is fetched in
 # 3 s and goes again afterwards: 40 MB.
 get_uv = test -x $(UV) || $(PIP) install -q --disable-pip-version-check --target $(VENV)/uv uv==0.13.9 2>/dev/null || true
 install = { index=$$($(PIP) config get global.index-url 2>/dev/null || true); test -x $(UV) \

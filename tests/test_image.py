@@ -147,10 +147,10 @@ def test_every_lock_has_what_the_project_declares_and_no_package_twice() -> None
         "requirements-dev.lock": project["dependency-groups"]["dev"],
     }
     seen: set[str] = set()
-    for name, requirements in declared.items():
-        assert {plain(re.split(r"[<>=]", one)[0]) for one in requirements} <= locked(name)
+    for name, requirements in declared.items():  # each is installed on top of those before it
         assert not seen & locked(name)
         seen |= locked(name)
+        assert {plain(re.split(r"[<>=]", one)[0]) for one in requirements} <= seen
 
 
 def test_doctor_finds_nothing_wrong_with_what_is_of_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -132,7 +132,13 @@ def _conversation(
     row: dict[str, Any], answers: tuple[str, ...], documents: tuple[str, ...], history: Sequence[Turn]
 ) -> Conversation:
     question = Question(
-        row["id"], row["question"], (answers,), documents, (), row["kind"], tuple(history), row["split"]
+        id=row["id"],
+        question=row["question"],
+        answers=(answers,),
+        documents=documents,
+        kind=row["kind"],
+        history=tuple(history),
+        split=row["split"],
     )
     return Conversation(question, row["standalone"], row["carries"])
 
