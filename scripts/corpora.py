@@ -23,6 +23,7 @@ from pathlib import Path
 
 from rag.assistant import fingerprint_of
 from rag.documents import text_document
+from rag.errors import StoreError
 from rag.ingest import index_document
 from rag.store import LocalStore, open_store
 from rag.types import Document, Embedder
@@ -215,7 +216,10 @@ class OwnDocuments:
 
 def built(documents: Sequence[Document], embedder: Embedder, folder: Path) -> LocalStore:
     """A store of `documents` and nothing else in `folder`; what it holds already is not embedded again."""
-    store = open_store(folder, fingerprint_of(embedder), write=True)
+    try:
+        store = open_store(folder, fingerprint_of(embedder), write=True)
+    except StoreError:  # of another version
+        store = open_store(folder, fingerprint_of(embedder), write=True, rebuild=True)
     known = store.sources()
     for path in known.keys() - {document.path for document in documents}:
         store.remove(path)

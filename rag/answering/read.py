@@ -10,15 +10,15 @@ from rag.types import Hit, Reader, SentenceReading, Store
 Readings = dict[str, tuple[SentenceReading, ...]]
 """Passage id -> one reading for each of its sentences, in the order in which the store gives them."""
 
-_STEPS, _STEPS_ACROSS = (2, 6), (4, 8)
+_STEPS, _STEPS_ACROSS = (2, 6), (4,)
 
 SURE = 0.75
 """Confidence from which no further passage is read."""
 
 
 def steps(question: str) -> tuple[int, ...]:
-    """Passages read at first, and where the answer is still unsure: more for a question in another language, whose
-    passage is less often among the first."""
+    """Passages read at first, and where the answer is still unsure. For a question in another language four at once:
+    its passage is less often the first, and beyond the fourth come more tempting sentences than right ones."""
     return _STEPS if is_chinese(question) else _STEPS_ACROSS
 
 
