@@ -1,7 +1,10 @@
 """The assistant of this package as what is evaluated: over the current store, or one built from a set's paragraphs."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+
+from filelock import FileLock
 
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.documents import text_document
@@ -33,19 +36,25 @@ class LocalSubjects:
 
     def build(self, documents: Sequence[SourceDocument], key: str, report: Report) -> Subject:
         folder = self._settings.cache / "evaluate" / key
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{key}.lock")):  # another evaluation may want the same store
+            self._build(documents, folder, report)
+        return self._subject(open_store(folder, fingerprint_of(self.embedder)), folder, load_weights())
+
+    def _build(self, documents: Sequence[SourceDocument], folder: Path, report: Report) -> None:
         fingerprint = fingerprint_of(self.embedder)
         try:
             store = open_store(folder, fingerprint, write=True)
         except StoreError:
             store = open_store(folder, fingerprint, write=True, rebuild=True)
-        known = store.sources()
-        for done, source in enumerate(documents, 1):
-            if source.name not in known:
-                document = text_document(source.text, source.name, source.title, source.date)
-                store.add(source.name, [index_document(document, self.embedder)])
-            report("embedding", done, len(documents))
-        store.refresh()
-        return self._subject(store, folder, load_weights())
+        with closing(store):
+            known = store.sources()
+            for done, source in enumerate(documents, 1):
+                if source.name not in known:
+                    document = text_document(source.text, source.name, source.title, source.date)
+                    store.add(source.name, [index_document(document, self.embedder)])
+                report("embedding", done, len(documents))
+            store.refresh()
 
     def _subject(self, store: LocalStore, folder: Path, weights: Weights) -> Subject:
         assistant = LocalAssistant(store, self.embedder, self._settings, weights, self._reader)
