@@ -89,8 +89,7 @@ EVIDENCE = tuple(field.name for field in fields(Evidence) if field.name != "fore
 
 def confidence(evidence: Evidence, weights: ModeWeights) -> float:
     """Probability (0..1) that the sentences shown hold the answer, by logistic regression (Platt 1999)."""
-    weigh = weights.confidence_foreign if evidence.foreign else weights.confidence
-    log_odds = float(weigh(evidence.vector()[None, :])[0])
+    log_odds = float(weights.confidence.of(evidence.foreign)(evidence.vector()[None, :])[0])
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds))))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from rag.answering.understand import vector_for, weighed_words
 from rag.cache import TextCache
-from rag.text import contains_word, word_share, years
+from rag.text import contains_word, scripts_differ, word_share, years
 from rag.types import Hit, Query, Store
 from rag.weights import Weights
 
@@ -79,7 +79,8 @@ def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: 
         features[row, 1] = max(sentences[row][1] @ vector, default=features[row, 0])
         features[row, 2] = word_share(query.words, folded)
         features[row, 3] = years_missing(asked_years, folded)
-    scores = weights.passage(features)
+    nearest = texts.folded(passages[int(np.argmax(features[:, 0]))])
+    scores = weights.passage.of(scripts_differ(query.text, nearest))(features)  # one set of weights orders all
     best = sorted(range(len(ids)), key=lambda i: (-scores[i], ids[i]))[:k]
     return [
         Hit(

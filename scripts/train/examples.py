@@ -33,7 +33,7 @@ from scripts.corpora import LANGUAGES, Paragraph, as_document, built, drcd, news
 
 _NEGATIVES = 4  # passages kept for a question
 _BESIDE, _MISSED = 0.6, 0.35  # odds of a hard negative beside a question that its article answers, and a near miss
-_KEPT = 900  # questions of DRCD, and as many of XQuAD, in an epoch of the second stage
+_KEPT_DRCD, _KEPT_XQUAD = 900, 1800  # questions of the first stage in an epoch of the second
 
 Stage = Literal["reading", "reports"]
 _YEAR = regex.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
@@ -85,7 +85,7 @@ class Examples:
         self._drcd = [one for titled in (True, False) for one in self._reading(drcd(data), "drcd-all", titled)]
         self._xquad = self._crossed(data)
         if stage == "reports":
-            self._reports = list(self._from_reports(reports(data), share))
+            self._reports = list(self._from_reports(reports(data, translated=True), share))
             return
         self._news = list(self._from_news(data, 6000))
         chinese = [one.question for one in (*self._drcd, *self._news)]
@@ -116,9 +116,9 @@ class Examples:
     def _mixed(self, draw: random.Random) -> list[tuple[Asked, float, float]]:
         """The second stage: the reports, and enough of the first stage's questions to keep what they taught."""
         asked = [(one, _MISSED if one.answer is None else _BESIDE, 0.0) for one in self._reports]
-        asked += [(one, 0.35, 0.0) for one in draw.sample(self._drcd, _KEPT)]
+        asked += [(one, 0.35, 0.0) for one in draw.sample(self._drcd, _KEPT_DRCD)]
         crossed = [(group, language) for group in self._xquad for language in LANGUAGES]
-        asked += [(group.draw(draw, language), 0.35, 0.0) for group, language in draw.sample(crossed, _KEPT)]
+        asked += [(group.draw(draw, language), 0.35, 0.0) for group, language in draw.sample(crossed, _KEPT_XQUAD)]
         return asked
 
     def _example(self, question: str, piece: Piece, answer: tuple[int, int] | None) -> Example | None:

@@ -22,7 +22,7 @@ from rag.settings import Settings
 from rag.store import open_store
 from rag.text import idf
 from rag.types import Document, Query, SentenceReading, Turn
-from rag.weights import Linear, load_weights, softmax
+from rag.weights import ByScript, Linear, load_weights, softmax
 from tests.conftest import FakeEmbedder
 
 REPORT = """市政府工作报告
@@ -104,15 +104,15 @@ class LiteralReader:
 def silent(assistant: LocalAssistant, reader: LiteralReader) -> LocalAssistant:
     """Never sure enough; ranks by the reader, and takes the log-odds of the reader for those of the confidence."""
 
-    def by_relevance(names: tuple[str, ...]) -> Linear:
-        return Linear(names, tuple(float(name == "relevance") for name in names))
+    def by_relevance(names: tuple[str, ...]) -> ByScript:
+        linear = Linear(names, tuple(float(name == "relevance") for name in names))
+        return ByScript(linear, linear)
 
     weights = load_weights()
     accurate = dataclasses.replace(
         weights.accurate,
         sentence=by_relevance(SentenceFeatures._fields),
         confidence=by_relevance(NAMES),
-        confidence_foreign=by_relevance(NAMES),
     )
     settings = Settings(store=assistant._settings.store, min_confidence=1.0)
     weights = dataclasses.replace(weights, accurate=accurate)
@@ -148,8 +148,8 @@ def test_a_stray_bracket_is_not_shown_as_near(assistant: LocalAssistant) -> None
     stray = dataclasses.replace(found.candidates[0], text="（")
     candidates = [stray, *found.candidates]
     texts, weights = TextCache(assistant._store), silent(assistant, LiteralReader())._weights.accurate
-    even = dataclasses.replace(weights.confidence, coefficients=(0.0,) * len(NAMES))
-    weights = dataclasses.replace(weights, confidence=even, confidence_foreign=even)
+    even = Linear(NAMES, (0.0,) * len(NAMES))
+    weights = dataclasses.replace(weights, confidence=ByScript(even, even))
     near = judge_nearest(found.query, candidates, assistant._store, texts, weights)
     assert [candidate for candidate, _ in near] == list(found.candidates[:3])
 
@@ -295,7 +295,7 @@ def test_a_question_in_another_script_is_weighed_by_weights_of_its_own(mode: str
     weights = getattr(load_weights(), mode)
     foreign = dataclasses.replace(EVIDENCE, foreign=True)
     assert confidence(foreign, weights) != confidence(EVIDENCE, weights)
-    swapped = dataclasses.replace(weights, confidence_foreign=weights.confidence)
+    swapped = dataclasses.replace(weights, confidence=ByScript(weights.confidence.same, weights.confidence.same))
     assert confidence(foreign, swapped) == confidence(EVIDENCE, weights)
 
 
@@ -330,10 +330,10 @@ def test_the_weights_name_the_features_in_their_order() -> None:
     from rag.answering.retrieve import PASSAGE_FEATURES
 
     weights = load_weights()
-    assert weights.passage.names == PASSAGE_FEATURES
+    assert weights.passage.same.names == weights.passage.other.names == PASSAGE_FEATURES
     for mode in (weights.fast, weights.accurate):
-        assert mode.sentence.names == SentenceFeatures._fields
-        assert mode.confidence.names == mode.confidence_foreign.names == NAMES
+        assert mode.sentence.same.names == mode.sentence.other.names == SentenceFeatures._fields
+        assert mode.confidence.same.names == mode.confidence.other.names == NAMES
         risks = [risk for _, risk, _ in mode.risks]
         assert risks == sorted(risks, reverse=True)
 
