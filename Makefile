@@ -29,12 +29,11 @@ help:
 	@echo 'make clean         remove what make made here'
 
 # $(call install,WHAT): by uv, in a third of pip's time; by pip where there is no uv or it fails. The locks name all that
-# is needed, so nothing has to be resolved. uv does not read pip's settings, so it is told pip's index; and it is
-# told to compile, since jieba warns when it is compiled, which would be when somebody asks. It is fetched in
+# is needed, so nothing has to be resolved. uv does not read pip's settings, so it is told pip's index. It is fetched in
 # 3 s and goes again afterwards: 40 MB.
 get_uv = test -x $(UV) || $(PIP) install -q --disable-pip-version-check --target $(VENV)/uv uv==0.13.9 2>/dev/null || true
 install = { index=$$($(PIP) config get global.index-url 2>/dev/null || true); test -x $(UV) \
-    && $(UV) pip install -q --compile-bytecode --python $(BIN)/python $${index:+--default-index "$$index"} --no-deps $(1) 2>/dev/null; } \
+    && $(UV) pip install -q --python $(BIN)/python $${index:+--default-index "$$index"} --no-deps $(1) 2>/dev/null; } \
   || $(PIP) install -q --disable-pip-version-check --no-deps $(1)
 
 $(VENV)/.packages: requirements.lock
@@ -57,7 +56,7 @@ $(VENV)/.ready-models: $(VENV)/.ready requirements-models.lock
 	@echo 'Setting up torch and what goes with it, once; this takes minutes ...' >&2
 	@$(get_uv)
 	@$(PIP) install -q --disable-pip-version-check --no-deps '$(TORCH)+cpu' 2>/dev/null \
-	  || $(UV) pip install -q --compile-bytecode --python $(BIN)/python --torch-backend cpu --no-deps '$(TORCH)'
+	  || $(UV) pip install -q --python $(BIN)/python --torch-backend cpu --no-deps '$(TORCH)'
 	@$(call install,-r requirements-models.lock)
 	@rm -rf $(VENV)/uv
 	@touch $@

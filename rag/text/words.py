@@ -3,14 +3,18 @@
 import logging
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-import jieba
 import marisa_trie
 import regex
 
 from rag.text.forms import fold, fold_aligned, has_han, simplify
+
+with warnings.catch_warnings():  # of escapes of its own, told when it is compiled: that is, to the first who asks
+    warnings.simplefilter("ignore")
+    import jieba as jieba  # others take it from here
 
 jieba.setLogLevel(logging.WARNING)
 
