@@ -54,7 +54,19 @@ from rag.store import open_store
 from rag.text import scripts_differ, use_dictionary
 from rag.types import Embedder, Hit, Query, Reader, Store, Turn
 from rag.weights import ModeWeights, Weights, mode_from, weights_from
-from scripts.corpora import DATA, LANGUAGES, ROOT, OwnDocuments, Paragraph, as_document, built, drcd, reports, xquad
+from scripts.corpora import (
+    DATA,
+    LANGUAGES,
+    ROOT,
+    Asked,
+    OwnDocuments,
+    Paragraph,
+    as_document,
+    built,
+    drcd,
+    reports,
+    xquad,
+)
 
 WEIGHTS = ROOT / "rag" / "weights.json"
 HARD = ROOT / "scripts" / "train" / "hard_questions.jsonl"
@@ -72,15 +84,6 @@ _NOISE = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)  # shares of few documents that are besi
 
 Mode = Literal["fast", "accurate"]
 Kind = Literal["dev", "hard", "public", "few", "reports"]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    question: str
-    answers: tuple[str, ...]
-    paths: tuple[str, ...]  # documents that may answer; none: unanswerable
-    every: bool = False  # all answers are wanted
-    history: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
