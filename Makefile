@@ -11,6 +11,9 @@ CLIENTS := .venv-clients
 DATA   := ../shared/data
 Q      ?= 智新科技去年的销量是多少?
 export Q
+# uv compiles nothing, so what is run is compiled when it is first run: also where that is switched off for all of Python,
+# or every start would do it again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup models ask test unit clients lint eval reading benchmark compare lock clean
