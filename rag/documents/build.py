@@ -10,7 +10,8 @@ from pathlib import Path
 
 import regex
 
-from rag.documents.clean import clean, date_line, display_width, is_terminal, mark, without_bullet
+from rag.documents.clean import clean, mark
+from rag.documents.lines import date_line, display_width, is_terminal, without_bullet
 from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.documents.readers import Limits, Part, Source, read_parts
 from rag.errors import DocumentError, EmptyFileError, FileTooLargeError, PathMissingError, UnreadableFileError
