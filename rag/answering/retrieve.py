@@ -77,7 +77,7 @@ def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: 
         vector = vector_for(query, folded)
         features[row, 0] = own[row] @ vector
         features[row, 1] = max(sentences[row][1] @ vector, default=features[row, 0])
-        features[row, 2] = word_share(query.words, folded)
+        features[row, 2] = word_share(query.words, folded, query.said_as)
         features[row, 3] = years_missing(asked_years, folded)
     nearest = texts.folded(passages[int(np.argmax(features[:, 0]))])
     scores = weights.passage.of(scripts_differ(query.text, nearest))(features)  # one set of weights orders all

@@ -3,8 +3,9 @@
 import logging
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import jieba
 import marisa_trie
@@ -136,9 +137,15 @@ def idf(passages: int, frequency: int) -> float:
     return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
 
 
-def word_share(weighed: Mapping[str, float], folded: str) -> float:
-    """Sum of the weights of those words that stand in a text in matching form."""
-    return sum(weight for word, weight in weighed.items() if contains_word(folded, word))
+def word_share(
+    weighed: Mapping[str, float], folded: str, said_as: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> float:
+    """Sum of the weights of those words that stand in a text in matching form, as they are or as one of `said_as`."""
+    return sum(weight for word, weight in weighed.items() if says(folded, word, said_as))
+
+
+def says(folded: str, word: str, said_as: Mapping[str, Sequence[str]]) -> bool:
+    return contains_word(folded, word) or any(contains_word(folded, other) for other in said_as.get(word, ()))
 
 
 def contains_word(folded: str, word: str) -> bool:
