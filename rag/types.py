@@ -5,6 +5,7 @@ passage, the sentence, the quote. One word per idea: document, passage, sentence
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
@@ -186,7 +187,7 @@ class Query:
     across: Vectors  # [dim]: the vector that Chinese text is compared with; the same where the question is Chinese
     terms: tuple[str, ...]  # for the word index
     words: dict[str, float]  # content words in matching form, each with its share of the question's information
-    said_as: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # English ones: as Chinese may say them
+    said_as: Mapping[str, Sequence[str | re.Pattern[str]]] = field(default_factory=dict)  # English ones: in Chinese
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 Both searches only propose. The score of a proposed passage joins the cosine of question and passage, the best cosine of
 question and one sentence of it (a passage of thirty facts is near no question; the one sentence is), and the share of
 the question's information that its words cover. That share is measured against all words of the question, also those
-that stand nowhere in the store: for a question in another language hardly any word can match, the share stays near
-zero for every passage, and the words have no say.
+that stand nowhere in the store: for a question in another language hardly any word can match, but for those that the
+dictionary knows in Chinese; the share stays near zero for every passage, and the words have no say.
 """
 
 import math

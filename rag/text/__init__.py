@@ -23,6 +23,7 @@ from rag.text.english import in_chinese
 from rag.text.forms import fold, fold_aligned, has_han, is_chinese, needs_space, scripts_differ, simplify
 from rag.text.sentences import is_finished, sentence_spans
 from rag.text.words import (
+    SaidAs,
     build_dictionary,
     contains_word,
     content_words,
@@ -43,6 +44,7 @@ SPLITTER_VERSION = "1"
 
 __all__ = [
     "SPLITTER_VERSION",
+    "SaidAs",
     "asked_parts",
     "asks_date",
     "asks_figure",
