@@ -77,9 +77,7 @@ class Evidence:
     span_stands_out: float = 0.0  # how far its span score is above the mean of all candidates
     relevance_lead: float = 0.0  # above the reader's next best
     contested: float = 0.0  # share of the odds of the best sentence in another passage
-    foreign: bool = (
-        False  # question and sentence differ in script: words match by the dictionary alone, missing ones are 0
-    )
+    foreign: bool = False  # question and sentence differ in script: words match by the dictionary, missing ones are 0
 
     def vector(self) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
         """All but `foreign`, which tells whose weights they meet."""

@@ -40,17 +40,12 @@ def weighed_words(question: str, store: Store, said_as: SaidAs = MappingProxyTyp
     """The content words of a question, each with its share of the question's information. With what may say it a word
     counts as one word (Pirkola 1998), as frequent as the most frequent of them."""
     asked, parts = content_words(question), _parts(said_as)
-    frequencies = store.word_frequencies(
-        list(dict.fromkeys([*asked, *(one for some in parts.values() for one in some)]))
-    )
+    frequencies = store.word_frequencies([*asked, *chain(*parts.values())])
     whole = {other: min(frequencies[part] for part in some) for other, some in parts.items()}
     total = store.passage_count()
-    information = [
-        idf(
-            total,
-            max([frequencies[word], *(whole[other] for other in said_as.get(word, ()) if isinstance(other, str))]),
-        )
-        for word in asked
-    ]
+    information = []
+    for word in asked:
+        others = [whole[other] for other in said_as.get(word, ()) if isinstance(other, str)]
+        information.append(idf(total, max(frequencies[word], *others, 0)))
     mass = sum(information) or 1.0
     return {word: bits / mass for word, bits in zip(asked, information, strict=True)}

@@ -1,7 +1,7 @@
 """English words -> the Chinese words that may stand for them, from CC-CEDICT (scripts/train/dictionary.py).
 
-The file is shared under CC BY-SA 4.0, as CC-CEDICT is. It is one trie of two kinds of lines: key, SEPARATOR, place (one digit), Chinese word; and SEPARATOR,
-syllable of pinyin without its tone, SEPARATOR, all characters that are read so.
+The file is shared under CC BY-SA 4.0, as CC-CEDICT is. It is one trie of two kinds of lines: key, SEPARATOR, place (one
+digit), Chinese word; and SEPARATOR, syllable of pinyin without its tone, SEPARATOR, all characters that are read so.
 """
 
 import re
