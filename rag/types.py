@@ -5,7 +5,8 @@ passage, the sentence, the quote. One word per idea: document, passage, sentence
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol
@@ -186,6 +187,7 @@ class Query:
     across: Vectors  # [dim]: the vector that Chinese text is compared with; the same where the question is Chinese
     terms: tuple[str, ...]  # for the word index
     words: dict[str, float]  # content words in matching form, each with its share of the question's information
+    said_as: Mapping[str, Sequence[str | re.Pattern[str]]] = field(default_factory=dict)  # English ones: in Chinese
 
 
 @dataclass(frozen=True, slots=True)

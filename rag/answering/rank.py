@@ -89,7 +89,7 @@ def rank_sentences(
                     best_cosine=hit.sentence_cosine,
                     passage_word_share=hit.word_share,
                     years_missing=hit.years_missing,
-                    word_share=word_share(query.words, folded),
+                    word_share=word_share(query.words, folded, query.said_as),
                     focus_missing=_missing(focus, folded),
                     figure=float(wants_figure and _new_figure(folded, asked) and holds_asked_unit(asked, folded)),
                     date=float(wants_date and bool(date_spans(folded))),

@@ -3,8 +3,8 @@
 Both searches only propose. The score of a proposed passage joins the cosine of question and passage, the best cosine of
 question and one sentence of it (a passage of thirty facts is near no question; the one sentence is), and the share of
 the question's information that its words cover. That share is measured against all words of the question, also those
-that stand nowhere in the store: for a question in another language hardly any word can match, the share stays near
-zero for every passage, and the words have no say.
+that stand nowhere in the store: for a question in another language hardly any word can match, but for those that the
+dictionary knows in Chinese; the share stays near zero for every passage, and the words have no say.
 """
 
 import math
@@ -77,7 +77,7 @@ def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: 
         vector = vector_for(query, folded)
         features[row, 0] = own[row] @ vector
         features[row, 1] = max(sentences[row][1] @ vector, default=features[row, 0])
-        features[row, 2] = word_share(query.words, folded)
+        features[row, 2] = word_share(query.words, folded, query.said_as)
         features[row, 3] = years_missing(asked_years, folded)
     nearest = texts.folded(passages[int(np.argmax(features[:, 0]))])
     scores = weights.passage.of(scripts_differ(query.text, nearest))(features)  # one set of weights orders all
