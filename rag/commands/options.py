@@ -1,0 +1,30 @@
+"""What commands share: their common options, and the language they speak."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from rag.console import Screen
+
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="Folder of the store. [RAG_STORE, default vectorstore]")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what went wrong.")]
+
+
+def screen_of(settings: Settings, question: str = "") -> "Screen":
+    from rag.console import Screen, message_language
+
+    return Screen(message_language(settings.language, question))
+
+
+def language_of(settings: Settings | None = None) -> str:
+    from rag.console import message_language
+
+    return message_language(settings.language if settings else os.environ.get("RAG_LANGUAGE", "auto"))
