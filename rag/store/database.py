@@ -200,6 +200,17 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def backup(db: sqlite3.Connection, target: Path) -> None:
+    """Write all of it to the file `target`, in place of what was there. Raises StoreError."""
+    beside = target.with_name(target.name + ".part")
+    with errors_of(target):
+        beside.unlink(missing_ok=True)
+        with closing(sqlite3.connect(beside)) as copy:
+            db.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
+        beside.replace(target)
+
+
 @contextmanager
 def errors_of(store: Path) -> Iterator[None]:
     """Turns what SQLite and the file system raise into StoreError."""

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import filelock
 
     from rag.store.derived import Indexes
-
-_CANDIDATES = 100  # the fewest that the approximate search proposes: re-ranking them costs less than asking twice
 
 
 def open_store(
@@ -173,34 +171,21 @@ class LocalStore:
             return rows.document_count(self._db)
 
     def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        from rag.store.dense import cosines
+        from rag.store import search
 
         question = np.ascontiguousarray(vector, dtype=np.float32)
         if question.shape != (self.fingerprint.dim,) or not np.isfinite(question).all():
             raise ValueError(f"a question's vector is {self.fingerprint.dim} finite numbers, not {question.shape}")
         with self._access():
-            dense = self._current_indexes().dense
-            k = min(k, len(dense))
-            if k <= 0:
-                return []
-            wanted = min(max(2 * k, _CANDIDATES), len(dense))
-            while True:
-                keys, others_at_most = dense.nearest(question, wanted)
-                ids, exact = rows.vectors(self._db, keys.tolist(), self.fingerprint.dim)
-                ranked = _ranked(zip(ids, cosines(exact, question), strict=True))
-                if others_at_most < ranked[k - 1][1]:  # then nothing that was not proposed can belong here
-                    return ranked[:k]
-                wanted = min(4 * wanted, len(dense))
+            indexes = self._current_indexes()  # first: it may change the database
+            return search.nearest(self._db, indexes.dense, question, k)
 
     def search_words(self, words: Sequence[str], k: int) -> list[tuple[str, float]]:
+        from rag.store import search
+
         with self._access():
-            index = self._current_indexes().words
-            k = min(k, len(index))
-            if k <= 0 or not words:
-                return []
-            best = index.best(words, k)
-            ids = rows.passage_ids(self._db, [key for key, _ in best])
-            return _ranked((ids[key], score) for key, score in best)[:k]
+            indexes = self._current_indexes()
+            return search.best(self._db, indexes.words, words, k)
 
     def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
         with self._access():
@@ -220,14 +205,9 @@ class LocalStore:
 
         Raises StoreFullError, StoreError.
         """
-        beside = target.with_name(target.name + ".part")
-        with self._lock, database.errors_of(target):
+        with self._lock:
             self._follow()
-            beside.unlink(missing_ok=True)
-            with closing(sqlite3.connect(beside)) as copy:
-                self._db.backup(copy)
-                copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
-            beside.replace(target)
+            database.backup(self._db, target)
 
     @contextmanager
     def pinned(self) -> Iterator[None]:
@@ -309,8 +289,3 @@ class LocalStore:
             self._db, self._settings = db, settings
             self._replace_indexes(indexes)
         self._stamp = stamp
-
-
-def _ranked(hits: Iterator[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Best first, ties by passage id."""
-    return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
