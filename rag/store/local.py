@@ -14,11 +14,12 @@ from rag.errors import StoreError, StoreMissingError
 from rag.store import database, files, rows
 from rag.store.check import check_indexed
 from rag.store.opening import lock_for_writing, open_reader, open_writer, settings_of
-from rag.types import Document, DocumentSummary, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
+from rag.types import Document, DocumentSummary, Filter, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
 
 if TYPE_CHECKING:
     import filelock
 
+    from rag.store.dense import Keys
     from rag.store.derived import Indexes
 
 
@@ -80,6 +81,7 @@ class LocalStore:
         self._indexes: Indexes | None = None  # loaded at the first search: listing documents needs none
         self._stamp = stamp
         self._pins = 0
+        self._selected: tuple[tuple[str, int, Filter], Keys] | None = None
         self._settings = settings_of(folder, db)
 
     @property
@@ -170,7 +172,7 @@ class LocalStore:
         with self._access():
             return rows.document_count(self._db)
 
-    def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+    def search_dense(self, vector: Vectors, k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         from rag.store import search
 
         question = np.ascontiguousarray(vector, dtype=np.float32)
@@ -178,14 +180,14 @@ class LocalStore:
             raise ValueError(f"a question's vector is {self.fingerprint.dim} finite numbers, not {question.shape}")
         with self._access():
             indexes = self._current_indexes()  # first: it may change the database
-            return search.nearest(self._db, indexes.dense, question, k)
+            return search.nearest(self._db, indexes.dense, question, k, self._matching(filters))
 
-    def search_words(self, words: Sequence[str], k: int) -> list[tuple[str, float]]:
+    def search_words(self, words: Sequence[str], k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         from rag.store import search
 
         with self._access():
             indexes = self._current_indexes()
-            return search.best(self._db, indexes.words, words, k)
+            return search.best(self._db, indexes.words, words, k, self._matching(filters))
 
     def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
         with self._access():
@@ -266,6 +268,18 @@ class LocalStore:
             self._replace_indexes(derived.load(self.path, self._settings) or derived.build(self._db))
         assert self._indexes is not None
         return self._indexes
+
+    def _matching(self, filters: Filter | None) -> "Keys | None":
+        """The keys of the passages that `filters` leave, kept from one search of a question to the next; None for
+        all."""
+        from rag.store import selection
+
+        if filters is None:
+            return None
+        wanted = (self.identity, self.generation, filters)
+        if self._selected is None or self._selected[0] != wanted:
+            self._selected = wanted, selection.matching(self._db, filters)
+        return self._selected[1]
 
     def _replace_indexes(self, indexes: "Indexes | None") -> None:
         if self._indexes is not None:

@@ -5,6 +5,7 @@ deleted passages in its BM25 statistics until it happens to merge them away, and
 """
 
 import errno
+import math
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -83,8 +84,11 @@ class WordIndex:
         """In how many passages `word` stands."""
         return self._searcher.doc_freq(_WORDS, word)
 
-    def best(self, words: Sequence[str], k: int) -> list[tuple[int, float]]:
-        """(key, BM25) of the best `k` passages and of all that tie with the last of them, in no order among ties."""
+    def best(self, words: Sequence[str], k: int, among: frozenset[int] | None = None) -> list[tuple[int, float]]:
+        """(key, BM25) of the best `k` passages and of all that tie with the last of them, in no order among ties.
+
+        `among` are the only keys that count, where they are given: more are asked for until enough of them are there.
+        """
         schema = self._index.schema
         terms = [tantivy.Query.term_query(schema, _WORDS, word, index_option="freq") for word in words]
         query = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
@@ -92,10 +96,13 @@ class WordIndex:
         while True:
             found = self._searcher.search(query, limit=limit, count=False)
             scores = [round(float(score), _SCORE_DECIMALS) for score, _ in found.hits]
-            if len(scores) < limit or scores[-1] < scores[k - 1]:
-                hits = zip(self._keys(found), scores, strict=True)
-                return [(key, score) for key, score in hits if len(scores) < k or score >= scores[k - 1]]
-            limit *= 2
+            hits = list(zip(self._keys(found), scores, strict=True))
+            if among is not None:
+                hits = [(key, score) for key, score in hits if key in among]
+            least = hits[k - 1][1] if len(hits) >= k else -math.inf
+            if len(scores) < limit or scores[-1] < least:
+                return [(key, score) for key, score in hits if score >= least]
+            limit *= 2 if among is None else 4
 
     def close(self) -> None:
         if self._private is not None:

@@ -1,6 +1,7 @@
-"""What passes between rooms, and what they are swapped by: `values`, then `protocols`."""
+"""What passes between rooms, and what they are swapped by: `values`, `filters`, then `protocols`."""
 
-from rag.types.protocols import Assistant, Embedder, Reader, Store
+from rag.types.filters import Filter
+from rag.types.protocols import Asks, Embedder, Reader, Store
 from rag.types.values import (
     UNITS,
     Answer,
@@ -29,11 +30,12 @@ __all__ = [
     "UNITS",
     "Answer",
     "AnswerSentence",
-    "Assistant",
+    "Asks",
     "Citation",
     "Document",
     "DocumentSummary",
     "Embedder",
+    "Filter",
     "Fingerprint",
     "Hit",
     "IndexInfo",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from rag.types.filters import Filter
 from rag.types.values import (
     Answer,
     Document,
@@ -117,11 +118,16 @@ class Store(Protocol):
     def passage_vectors(self, passage_ids: Sequence[str]) -> Vectors:
         """float32 [len(passage_ids), dim], in the order asked for. Raises KeyError for an unknown id."""
 
-    def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        """(passage id, cosine), best first, ties by passage id; `vector` is [dim] and of unit length."""
+    def search_dense(self, vector: Vectors, k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
+        """(passage id, cosine), best first, ties by passage id; `vector` is [dim] and of unit length.
 
-    def search_words(self, words: Sequence[str], k: int) -> list[tuple[str, float]]:
-        """(passage id, BM25), best first, ties by passage id; only passages that hold at least one word."""
+        `filters`: the `k` best of the passages of documents that meet it; fewer only where those are fewer."""
+
+    def search_words(self, words: Sequence[str], k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
+        """(passage id, BM25), best first, ties by passage id; only passages that hold at least one word.
+
+        `filters` as above. What a word weighs is what it weighs in the whole store: a score is the same with and
+        without."""
 
     def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
         """In how many passages each word stands; 0 for an unknown word."""
@@ -140,9 +146,15 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
-class Assistant(Protocol):
-    """The main entry, as the command line, the server and the evaluation use it."""
+class Asks(Protocol):
+    """Who answers questions, as the command line and the evaluation use it."""
 
-    def ask(self, question: str, history: Sequence[Turn] = (), mode: Mode | None = None) -> Answer: ...
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        mode: Mode | None = None,
+        filters: Filter | None = None,
+    ) -> Answer: ...
 
-    def search(self, question: str, k: int) -> list[Hit]: ...
+    def search(self, question: str, k: int, filters: Filter | None = None) -> list[Hit]: ...

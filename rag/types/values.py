@@ -5,6 +5,7 @@ passage, the sentence, the quote. One word per idea: document, passage, sentence
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
@@ -50,6 +51,7 @@ class Document:
     places: tuple[tuple[int, int], ...]  # (offset, number): from this offset on, it comes from this place, 1-based
     sha256: str  # of the file's bytes
     unit: str = "L"  # what `places` number, as a locator begins: see UNITS; for a sheet "Sales!R"
+    metadata: Mapping[str, str] = field(default_factory=dict)  # to filter by; never quoted, never searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ class IndexInfo:
 
 Mode = Literal["fast", "accurate"]
 Status = Literal["answered", "abstained"]
-Reason = Literal["no_passage", "no_answer", "other_period", "other_entity", "not_covered", "too_unsure"]
+Reason = Literal["no_passage", "no_match", "no_answer", "other_period", "other_entity", "not_covered", "too_unsure"]
+"""`no_match`: no document of the store meets the filter. See `rag.console.REASONS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,7 @@ class DocumentSummary:
     characters: int
     passages: int
     sha256: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

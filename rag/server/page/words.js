@@ -37,6 +37,7 @@ const WORDS = {
   close: ["关闭", "Close"],
   noAnswer: ["文档中没有找到答案", "No answer found in the documents"],
   no_passage: ["没有与问题有关的内容。", "Nothing in them has to do with the question."],
+  no_match: ["没有文档符合所选范围。", "No document is within what you chose."],
   no_answer: ["有相关内容，但都没有回答这个问题。", "Related passages exist, but none of them answers this."],
   other_period: ["文档说的是别的年份或时期。", "The documents speak of another year or period."],
   other_entity: ["文档没有提到所问的地方、机构或编号。", "The documents do not name the place, body or number asked about."],
