@@ -233,6 +233,7 @@ def _document(article: _Article, key: str, path: str, sha256: str, part: Part) -
         places=tuple(_merged(marks)),
         sha256=sha256,
         unit=part.unit,
+        metadata=part.metadata,
     )
 
 
