@@ -16,10 +16,21 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from rag.commands import evaluation, stored
-from rag.commands.options import JsonOption, QuietOption, StoreOption, language_of, screen_of
+from rag.commands.options import (
+    JsonOption,
+    QuietOption,
+    SinceOption,
+    StoreOption,
+    UntilOption,
+    WhereOption,
+    language_of,
+    screen_of,
+)
 from rag.errors import PathMissingError, RagError
+from rag.filters import filter_of_options
 from rag.server.commands import keys, serve
 from rag.settings import Settings, load_settings
+from rag.types import Filter
 
 app = typer.Typer(
     add_completion=False,
@@ -60,7 +71,10 @@ def ingest(
     ] = False,
     field: Annotated[
         list[str] | None,
-        typer.Option(metavar="WHAT=NAME", help="Of JSON records and CSV rows: text=, title= or date= the field NAME."),
+        typer.Option(
+            metavar="WHAT=NAME",
+            help="Of JSON records and CSV rows: text=, title=, date= the field NAME; any other: metadata.",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     quiet: QuietOption = False,
@@ -118,32 +132,36 @@ def ask(
         typer.Option(help="Without or with the reader. [RAG_MODE, accurate]"),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show what was retrieved, with scores and why.")] = False,
+    where: WhereOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
 ) -> None:
     """Answer a question with the exact sentences and their sources, or say that the documents do not answer it."""
     from rag.assistant import open_assistant
 
     settings = load_settings(store=store, top_k=top_k, mode=mode)
+    filters = filter_of_options(where or (), since, until)
     if batch is not None:
-        _ask_batch(settings, batch, out)
+        _ask_batch(settings, batch, out, filters)
         return
     if question is None:
         raise typer.BadParameter("give a question, or a set of them with --batch.")
     if explain and as_json:
         raise typer.BadParameter("--explain is for reading; leave --json out.")
     assistant = open_assistant(settings)
-    answer = assistant.ask(question)
+    answer = assistant.ask(question, filters=filters)
     if as_json:
         print(answer.to_json())
     else:
         screen = screen_of(settings, question)
         screen.answer(answer)
         if explain:
-            screen.explanation(assistant.explain(question))
+            screen.explanation(assistant.explain(question, filters))
     if answer.status == "abstained":
         raise typer.Exit(ABSTAINED)
 
 
-def _ask_batch(settings: Settings, batch: Path, out: Path | None) -> None:
+def _ask_batch(settings: Settings, batch: Path, out: Path | None, filters: Filter | None) -> None:
     """One Answer a line, in the order of the set, each with its question's id."""
     from rag.assistant import open_assistant
     from rag.evaluate import checked, open_set
@@ -160,7 +178,7 @@ def _ask_batch(settings: Settings, batch: Path, out: Path | None) -> None:
     unfinished = out.with_name(out.name + ".part")
     with shown() as progress, unfinished.open("w", encoding="utf-8") as file:
         for done, one in enumerate(questions, 1):
-            answer = assistant.ask(one.question, one.history)
+            answer = assistant.ask(one.question, one.history, filters=filters)
             print(json.dumps({"id": one.id, **dataclasses.asdict(answer)}, ensure_ascii=False), file=file)
             progress(batch.name, done, len(questions))
     unfinished.replace(out)
@@ -178,13 +196,17 @@ def mcp(store: StoreOption = None) -> None:
 def chat(
     store: StoreOption = None,
     top_k: Annotated[int | None, typer.Option(help="Passages to read. [RAG_TOP_K, default 8]")] = None,
+    where: WhereOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
 ) -> None:
     """Ask and ask further; a follow-up is read with what went before it. /new starts over, /quit ends."""
     from rag.assistant import open_assistant
     from rag.chat import chat as run
 
     settings = load_settings(store=store, top_k=top_k)
-    run(open_assistant(settings), settings.language)
+    filters = filter_of_options(where or (), since, until)
+    run(open_assistant(settings), settings.language, filters)
 
 
 app.command()(stored.verify)
