@@ -127,6 +127,11 @@ class LocalAssistant:
             candidates = rank_sentences(query, hits, self._store, self._texts, weights, read)
         return Explanation(query, tuple(hits), tuple(candidates))
 
+    def close(self) -> None:
+        """Close the store, and end the threads that read."""
+        self._pool.shutdown()
+        self._store.close()
+
     def _find(self, question: str, history: Sequence[Turn], filters: Filter | None, timings: dict[str, float]) -> Found:
         with _timed(timings, "encode"):
             limit = self._settings.max_question_chars
