@@ -19,7 +19,8 @@ export function filters() {
 }
 
 export function described() {
-  const named = paths.length > 2 ? [words("manyPaths", paths.length)] : paths;
+  const short = paths.map((path) => (/[*?]/.test(path) ? path : path.slice(path.lastIndexOf("/") + 1)));
+  const named = paths.length > 2 ? [words("manyPaths", paths.length)] : short;
   const dates = since || until ? [`${since || "…"} – ${until || "…"}`] : [];
   return [...named, ...dates].join(" · ");
 }
@@ -105,8 +106,8 @@ function fill() {
     return parts.every((part) => text.includes(part));
   });
   pane.items.replaceChildren(...found.slice(0, SHOWN).map(choice));
-  if (found.length < pane.files.length) say(pane.count, "counted", found.length, pane.files.length);
-  else say(pane.count, "count", pane.files.length);
+  if (found.length < pane.files.length) say(pane.count, "filesCounted", found.length, pane.files.length);
+  else say(pane.count, "files", pane.files.length);
 }
 
 function choice(one) {

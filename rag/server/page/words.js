@@ -29,6 +29,8 @@ const WORDS = {
   datesHint: ["年、月或日，如 2023、2023-05。没有日期的文档不算在内。", "A year, month or day, such as 2023 or 2023-05. Documents without a date are left out."],
   pattern: ["文件，或路径的模式", "Files, or a pattern of their path"],
   patternHint: ["查找，或输入 reports/*", "Find, or type reports/*"],
+  files: ["{0} 个文件", "{0} files"],
+  filesCounted: ["{0} / {1} 个文件", "{0} of {1} files"],
   addPattern: ["按模式加入", "Add as pattern"],
   notOnly: ["去掉 {0}", "Take {0} away"],
   askEverything: ["改问全部文档", "Ask all documents again"],
