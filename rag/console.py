@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 REASONS = {
     "no_passage": ("the store holds nothing to answer from", "库中没有可供回答的内容"),
+    "no_match": ("no document matches the filter", "没有文档符合筛选条件"),
     "no_answer": ("the passages found do not say it", "找到的段落没有给出答案"),
     "other_period": ("the passages found speak of another period", "找到的段落说的是另一个时期"),
     "other_entity": ("the passages found speak of something else", "找到的段落说的是别的对象"),

@@ -5,6 +5,8 @@
     │   ├── PathMissingError        no such file or folder
     │   ├── QuestionError           an empty question, or one far too long
     │   ├── SettingError            a setting out of range
+    │   ├── FilterError             a filter of documents that says nothing sensible
+    │   ├── FactError               a title, date or metadata that no document can have
     │   ├── KeyNeededError          a server that others can reach, and no API key
     │   ├── KeyUnknownError         no API key of this name
     │   ├── KeyTakenError           an API key of this name is there already
@@ -88,6 +90,16 @@ class QuestionError(UsageError):
 class SettingError(UsageError):
     en = "Setting {name}: {problem_en}"
     zh = "设置项 {name}：{problem_zh}"
+
+
+class FilterError(UsageError):
+    en = "Filter {name}: {problem_en}"
+    zh = "筛选条件 {name}：{problem_zh}"
+
+
+class FactError(UsageError):
+    en = "{name}: {problem_en}"
+    zh = "{name}：{problem_zh}"
 
 
 class KeyNeededError(UsageError):

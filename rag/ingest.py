@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from rag.documents import (
+    TEXT,
     DocumentReader,
     Limits,
     Reading,
@@ -17,8 +18,9 @@ from rag.documents import (
     one_line,
     passage_text,
     split_document,
+    text_as_document,
 )
-from rag.errors import PathMissingError, QASetFoundError, RagError
+from rag.errors import FactError, PathMissingError, QASetFoundError, RagError
 from rag.text import simplify, words
 from rag.types import Document, Embedder, IndexedDocument, Store, Vectors
 
@@ -58,24 +60,53 @@ def ingest(
     progress: Progress = lambda *_: None,
     fields: Mapping[str, str] | None = None,
     apart: Sequence[Path] = (),
+    facts: Callable[[Sequence[Document]], Sequence[Document]] | None = None,
 ) -> IngestReport:
     """Bring `store` up to date with files and folders.
 
     A file that is unchanged since it was stored is left as it is; of a folder, files that are gone are removed. One
     file that cannot be read is reported and the others go on. Documents are cited relative to `base` where they lie
     under it. `fields` names the text, title and date of records; `apart` are folders that hold no documents, such as
-    the store's. Raises PathMissingError before anything is written, and StoreError.
+    the store's. `facts` puts what is known of the documents of a file into them; then unchanged files are stored anew,
+    too. Raises PathMissingError before anything is written, and StoreError.
     """
     with DocumentReader(Limits(megabytes=limit_mb), fields) as reader:
         report = IngestReport()
-        for name, reading in survey(paths, store.sources(), reader, report, base=base, progress=progress, apart=apart):
-            indexed = [index_document(document, embedder, progress, store) for document in reading.documents]
+        known, anew = store.sources(), facts is not None
+        found = survey(paths, known, reader, report, base=base, progress=progress, apart=apart, anew=anew)
+        for name, reading in found:
+            documents = facts(reading.documents) if facts else reading.documents
+            indexed = [index_document(document, embedder, progress, store) for document in documents]
             store.add(name, indexed)
             report.passages += sum(len(one.passages) for one in indexed)
         for name in report.removed:
             store.remove(name)
     store.forget()
     store.refresh()
+    return report
+
+
+def add_text(
+    text: str, store: Store, embedder: Embedder, *, title: str, date: str | None, metadata: Mapping[str, str]
+) -> IngestReport:
+    """Store a text under its title, or its first words, in place of the text that was stored under it.
+
+    `date` is ISO. Raises EmptyFileError where there is no text, FactError where a file is stored under that name.
+    """
+    document = text_as_document(text, title, date, metadata)
+    held = store.sources().get(document.path)
+    if held is not None and not held.startswith(TEXT):
+        raise FactError(
+            name="title",
+            problem_en=f"{document.path} is a stored file; give the text another title.",
+            problem_zh=f"{document.path} 是已存的文件，请换一个标题。",
+        )
+    indexed = index_document(document, embedder, store=store)
+    store.add(document.path, [indexed])
+    store.forget()
+    store.refresh()
+    report = IngestReport(passages=len(indexed.passages))
+    (report.added if held is None else report.updated).append(document.path)
     return report
 
 
@@ -88,17 +119,19 @@ def survey(
     base: Path,
     progress: Progress = lambda *_: None,
     apart: Sequence[Path] = (),
+    anew: bool = False,
 ) -> Iterator[tuple[str, Reading]]:
     """What an ingest is to do: each file to be stored, with what was read of it; `report` is filled on the way.
 
-    `known` says what is stored: path -> sha256. Nothing is written. Raises PathMissingError.
+    `known` says what is stored: path -> sha256; `anew`, unchanged files count as changed. Nothing is written. Raises
+    PathMissingError.
     """
     files, report.passed[:] = find_files(paths, base, apart)
     stored = _by_file(known, files)
     for number, (name, file) in enumerate(files.items()):
         progress(name, number, len(files))
         try:
-            if name in stored and stored[name] == _sha256(file, reader.fields):
+            if name in stored and not anew and stored[name] == _sha256(file, reader.fields):
                 report.unchanged.append(name)
                 continue
             reading = reader.read(file, name)
@@ -112,7 +145,7 @@ def survey(
         yield name, reading
         (report.updated if name in stored else report.added).append(name)
     folders = [PurePosixPath(cited_path(path, base)) for path in paths if path.is_dir()]
-    gone = (name for name in stored if name not in files)
+    gone = (name for name, sha256 in stored.items() if name not in files and not sha256.startswith(TEXT))
     report.removed.extend(sorted(name for name in gone if any(PurePosixPath(name).is_relative_to(f) for f in folders)))
     progress("", len(files), len(files))
 

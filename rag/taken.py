@@ -9,17 +9,20 @@ from rag.errors import SettingError, StoreMissingError
 from rag.ingest import IngestReport, Progress, survey
 from rag.settings import Settings
 from rag.store import open_store
+from rag.types.filters import one_form
 
 _FIELDS = ("text", "title", "date")
 
 
 def fields_of(given: Sequence[str]) -> dict[str, str]:
-    """["text=body"] -> {"text": "body"}. Raises SettingError."""
+    """["text=body", "source=origin"] -> {"text": "body", "source": "origin"}: what is not a text, title or date is
+    metadata by that name. Raises SettingError."""
     fields: dict[str, str] = {}
     for one in given:
         what, _, name = one.partition("=")
-        if what not in _FIELDS or not name:
-            known = ", ".join(f"{field}=NAME" for field in _FIELDS)
+        what = one_form(what)
+        if not what or what == "path" or not name:
+            known = ", ".join(f"{field}=NAME" for field in (*_FIELDS, "METADATA"))
             raise SettingError(name="--field", problem_en=f"{one}: give {known}", problem_zh=f"{one}：请用 {known}")
         fields[what] = name
     return fields

@@ -125,6 +125,29 @@ def test_ask_batch_answers_a_set_in_order(store: Path, tmp_path: Path) -> None:
     assert "85万套" in answers[1]["text"]
 
 
+def test_only_some_documents_are_asked(store: Path, tmp_path: Path) -> None:
+    def asked(*filters: str) -> dict:
+        return json.loads(rag("ask", QUESTION, "--json", *filters, store=store).stdout)
+
+    everywhere = asked()
+    (path,) = {one["path"] for one in everywhere["citations"]}
+    for where in (f"path={path}", "path=*/000_*"):
+        assert asked("--where", where)["citations"] == everywhere["citations"]
+    elsewhere = asked("--where", "path=*/004_*", "--since", "2025-07", "--until", "2025")
+    shown = [*elsewhere["citations"], *(one["citation"] for one in elsewhere["nearest"])]
+    assert all("/004_" in one["path"] for one in shown)
+    assert elsewhere["reason"] != "no_match"
+    assert asked("--until", "1999")["reason"] == "no_match"
+    chat = subprocess.run(
+        [sys.executable, "-m", "rag", "chat", "--where", "source=x"],
+        env=os.environ | {"RAG_STORE": str(store), "RAG_LANGUAGE": "en"},
+        input=QUESTION,
+        capture_output=True,
+        text=True,
+    )
+    assert "No answer: no document matches the filter." in chat.stdout
+
+
 def test_chat_keeps_the_thread_until_new(store: Path) -> None:
     asked = [
         QUESTION,
@@ -261,6 +284,8 @@ def test_eval_asks_a_sets_own_documents_unless_a_store_is_named(store: Path, tmp
         (("ask", ""), 2, "The question is empty"),
         (("ask", "q" * 100_000), 2, "too long (100000 characters)"),
         (("ingest", "nowhere/at/all.txt"), 2, "nowhere/at/all.txt: no such file"),
+        (("ask", QUESTION, "--where", "reports"), 2, "--where: reports: give path=PATTERN or NAME=VALUE"),
+        (("chat", "--since", "2023-02-30"), 2, "2023-02-30 is no date; give 2023, 2023-05 or 2023-05-17."),
         (("eval", "nowhere.jsonl"), 2, "nowhere.jsonl: no such file"),
         (("docs", "show", "nothing"), 2, "nothing"),
         (("ask", "--batch", "seeds/qa.jsonl", "--out", "nowhere/at/all.jsonl"), 2, "nowhere/at: no such file"),

@@ -16,7 +16,7 @@ import numpy as np
 from rag.answering.understand import vector_for, weighed_words
 from rag.cache import TextCache
 from rag.text import contains_word, scripts_differ, word_share, years
-from rag.types import Hit, Query, Store
+from rag.types import Filter, Hit, Query, Store
 from rag.weights import Weights
 
 POOL = 30
@@ -42,10 +42,16 @@ class Found:
 
 
 def retrieve_supported(
-    question: str, queries: Sequence[Query], store: Store, texts: TextCache, weights: Weights, k: int
+    question: str,
+    queries: Sequence[Query],
+    store: Store,
+    texts: TextCache,
+    weights: Weights,
+    k: int,
+    filters: Filter | None = None,
 ) -> Found:
     """Of the readings of `question`, the one that the documents support best, with its `k` best passages."""
-    found = [Found(query, tuple(retrieve(query, store, texts, weights, k))) for query in queries]
+    found = [Found(query, tuple(retrieve(query, store, texts, weights, k, filters))) for query in queries]
     if len(found) == 1:
         return found[0]
     asked = weighed_words(question, store)
@@ -56,14 +62,18 @@ def retrieve_supported(
     return found[supports.index(max(supports))]
 
 
-def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: int) -> list[Hit]:
-    """The `k` best passages, best first; ties by passage id. Fewer where the store holds fewer."""
+def retrieve(
+    query: Query, store: Store, texts: TextCache, weights: Weights, k: int, filters: Filter | None = None
+) -> list[Hit]:
+    """The `k` best passages of documents that meet `filters`, best first; ties by passage id. Fewer where there are
+    fewer."""
     vectors = [query.vector] if query.across is query.vector else [query.across, query.vector]
     dense: dict[str, int] = {}
     for vector in vectors:
-        for rank, (passage_id, _) in enumerate(store.search_dense(vector, POOL), 1):
+        for rank, (passage_id, _) in enumerate(store.search_dense(vector, POOL, filters), 1):
             dense[passage_id] = min(rank, dense.get(passage_id, rank))
-    lexical = {passage_id: rank for rank, (passage_id, _) in enumerate(store.search_words(query.terms, POOL), 1)}
+    worded = store.search_words(query.terms, POOL, filters)
+    lexical = {passage_id: rank for rank, (passage_id, _) in enumerate(worded, 1)}
     ids = sorted(dense.keys() | lexical.keys())
     passages = store.passages(ids)
     if not passages:

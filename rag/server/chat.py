@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rag.filters import Filters
 from rag.server.body import Body
-from rag.server.describe import MODE
+from rag.server.describe import FILTERS, MODE
 from rag.server.refusals import ModelUnknownError, UnprocessableError, UnsupportedError
 from rag.types import Mode, Turn
 
@@ -64,6 +65,7 @@ class ChatRequest(Body):
         "as the server is set (`RAG_SOURCES`, true).",
     )
     mode: Mode | None = Field(None, description=f"Beyond OpenAI. {MODE}")
+    filters: Filters | None = Field(None, description=f"Beyond OpenAI. {FILTERS}")
     n: int | None = None
     logprobs: bool | None = None
     modalities: list[str] | None = None

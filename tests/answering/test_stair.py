@@ -21,7 +21,7 @@ from rag.ingest import ingest
 from rag.settings import Settings
 from rag.store import open_store
 from rag.text import idf
-from rag.types import Document, Query, SentenceReading, Turn
+from rag.types import Document, Filter, Query, SentenceReading, Turn
 from rag.weights import ByScript, Linear, load_weights, softmax
 from tests.conftest import FakeEmbedder
 
@@ -174,10 +174,38 @@ def test_any_candidate_is_judged_among_all(assistant: LocalAssistant) -> None:
         assert here.cosine == candidate.features.cosine
 
 
+def test_nothing_is_quoted_but_what_meets_the_filter(assistant: LocalAssistant) -> None:
+    question = "智新科技去年的销量是多少？"
+    (path,) = {one.path for one in assistant.ask(question).citations}
+    assert path == "b.txt"
+    assert assistant.ask(question, filters=Filter(paths=("b*",))).citations == assistant.ask(question).citations
+    elsewhere = assistant.ask(question, filters=Filter(paths=("a.txt",)))
+    assert {one.path for one in elsewhere.citations} == {"a.txt"}
+    assert {one.path for _, one in assistant.find(question, 9, Filter(since="2024-01"))} == {"a.txt"}
+    assert {one.path for _, one in assistant.find(question, 9)} == {"a.txt", "b.txt"}
+    assert elsewhere.index == assistant.ask(question).index
+
+
+def test_the_nearest_sentences_keep_to_the_filter(assistant: LocalAssistant) -> None:
+    reader = LiteralReader(达到53万套=2.0, 产量突破30万辆=1.0)
+    answer = silent(assistant, reader).ask("去年是多少？", filters=Filter(since="2024"))
+    assert (answer.status, {one.citation.path for one in answer.nearest}) == ("abstained", {"a.txt"})
+
+
+def test_a_filter_that_no_document_meets_is_the_reason(assistant: LocalAssistant) -> None:
+    history = [Turn("user", "智新科技去年的销量是多少？")]
+    for filters in (Filter(paths=("c/*",)), Filter(until="2019"), Filter(metadata=(("source", ("x",)),))):
+        answer = assistant.ask("那今年呢？", history, filters=filters)
+        assert (answer.status, answer.reason, answer.confidence) == ("abstained", "no_match", 0.0)
+        assert (answer.nearest, answer.citations) == ((), ())
+
+
 def test_an_empty_store_has_no_passage(tmp_path: Path) -> None:
     embedder = FakeEmbedder()
     with open_store(tmp_path / "s", fingerprint_of(embedder), write=True) as store:
-        answer = LocalAssistant(store, embedder, Settings(store=tmp_path / "s")).ask("有什么？")
+        assistant = LocalAssistant(store, embedder, Settings(store=tmp_path / "s"))
+        answer = assistant.ask("有什么？")
+        assert assistant.ask("有什么？", filters=Filter(since="2020")).reason == "no_passage"
     assert (answer.status, answer.reason, answer.confidence) == ("abstained", "no_passage", 0.0)
 
 

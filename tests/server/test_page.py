@@ -475,6 +475,87 @@ def test_nothing_stands_in_the_way_of_anybody(opened: Open, width: int, scheme: 
     check_access(page)
 
 
+@pytest.mark.parametrize(("locale", "said"), [("zh-CN", "只在："), ("en-GB", "Only in: ")])
+def test_only_some_documents_are_asked(opened: Open, seeded: Running, locale: str, said: str) -> None:
+    page = opened(locale=locale)
+    put(page, SALES)
+    cited = page.locator(".from").first.inner_text()
+    with seeded.client() as client:
+        paths = {one["path"] for one in client.get("/documents").json()["documents"]}
+    page.locator("#scope").click()
+    expect(page.locator(".choices li")).to_have_count(len(paths))
+    (asked,) = (path.rsplit("/")[-1] for path in paths if "000_" in path)
+    page.fill("#pattern", "000_")
+    expect(page.locator(".choices li")).to_have_count(1)
+    page.locator(".choices input").check()
+    expect(page.locator("#scope")).to_have_text(f"{said}{asked}")
+    put(page, SALES)
+    assert page.locator(".exchange").last.locator(".from").first.inner_text() == cited
+    expect(page.locator(".exchange").last.locator(".understood")).to_have_text(f"{said}{asked}")
+    page.locator(".chip").click()
+    expect(page.locator(".choices input")).not_to_be_checked()
+    page.fill("#pattern", "*/004_*")
+    page.press("#pattern", "Enter")
+    page.fill("#since", "2025-07")
+    page.press("#since", "Tab")
+    expect(page.locator("#scope")).to_have_text(f"{said}*/004_* · 2025-07 – …")
+    put(page, SALES)
+    page.fill("#until", "2025-7")
+    page.press("#until", "Tab")
+    expect(page.locator("#until")).to_have_attribute("aria-invalid", "true")
+    page.fill("#until", "2025-06")
+    page.fill("#since", "2025")
+    page.press("#since", "Tab")
+    put(page, SALES)
+    assert any(one in last(page) for one in ("没有文档符合所选范围。", "No document is within what you chose."))
+    page.locator("#everything").click()
+    put(page, SALES)
+    assert page.locator(".exchange").last.locator(".understood").count() == 0
+    assert page.locator(".exchange").last.locator(".from").first.inner_text() == cited
+
+
+def test_documents_are_chosen_by_keyboard(opened: Open) -> None:
+    page = opened(locale="en-GB")
+    for _ in ("send", "scope"):
+        page.keyboard.press("Tab")
+    expect(page.locator("#scope")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#pane")).to_be_focused()
+    page.locator(".choices li").first.wait_for()
+    for chosen in ("close", "since", "until", "pattern", "also", "checkbox"):
+        page.keyboard.press("Tab")
+        assert page.evaluate("(({id, type, className}) => [id, type, className])(document.activeElement)").count(chosen)
+    page.keyboard.press("Space")
+    expect(page.locator(".chip")).to_have_count(1)
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")  # all documents again
+    expect(page.locator(".chip")).to_have_count(0)
+    expect(page.locator("#pattern")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#pane")).to_be_hidden()
+    expect(page.locator("#scope")).to_be_focused()
+    expect(page.locator("#scope")).to_have_text("In all documents")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_choosing_documents_is_for_anybody(opened: Open, width: int, scheme: str) -> None:
+    page = opened(width, 800, color_scheme=scheme)
+    page.locator("#scope").click()
+    page.locator(".choices input").first.check()
+    page.fill("#pattern", "很长的文件夹名称/" * 20 + "*.pdf")
+    page.press("#pattern", "Enter")
+    page.fill("#until", "soon")
+    page.press("#until", "Tab")
+    check_access(page)
+    assert page.evaluate("document.querySelector('#pane').scrollWidth <= document.querySelector('#pane').clientWidth")
+    page.keyboard.press("Escape")
+    check_access(page)
+    put(page, SALES)
+    check_access(page)
+    right = "Math.max(...[...document.querySelectorAll('main *')].map(one => one.getBoundingClientRect().right))"
+    assert page.evaluate(right) <= width
+
+
 def test_suggestions_are_questions_that_are_answered(opened: Open) -> None:
     page = opened()
     page.locator(".suggestions button").first.click()

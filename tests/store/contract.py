@@ -6,11 +6,30 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag.types import IndexedDocument, Store
+from rag.types import Filter, IndexedDocument, Store
 
 from .compare import assert_same_answers
-from .reference import ReferenceStore
+from .reference import ReferenceStore, meets
 from .samples import DIM, FINGERPRINT, make_document, make_file, unit_vectors
+
+PATHS = ("reports/2023.txt", "reports/b[1].txt", "reports.txt", "a.zip/reports/x.md", "新闻/年报.txt", "新闻/A b.txt")
+DATES = (None, "2022", "2023", "2023-05", "2023-05-17", "2024-02", "2024-02-29", "2023-12-31")
+FILTERS = (
+    Filter(paths=("reports/*",)),
+    Filter(paths=("reports",)),
+    Filter(paths=("*reports*",)),
+    Filter(paths=("reports/b[1].txt", "新闻/??.txt")),
+    Filter(paths=("a.zip",)),
+    Filter(paths=("*.TXT", "*.md")),
+    Filter(since="2023-05"),
+    Filter(until="2023-05"),
+    Filter(since="2023", until="2023"),
+    Filter(since="2024-02-29", until="2024-02-29"),
+    Filter(since="2023-05-18", until="2023-12-30"),
+    Filter(metadata=(("来源", ("新华社",)),)),
+    Filter(metadata=(("kind", ("b",)), ("来源", ("b", "新华社")))),
+    Filter(paths=("新闻/*", "reports*"), since="2023", metadata=(("kind", ("b", "新华社")),)),
+)
 
 
 class StoreContract:
@@ -39,6 +58,43 @@ class StoreContract:
             filled.refresh()
         for seed in range(2):
             assert_same_answers(store, reference, seed=seed)
+
+    @pytest.mark.parametrize("filters", FILTERS, ids=str)
+    def test_filtered_answers_equal_the_exact_reference(self, store: Store, filters: Filter) -> None:
+        """The best of the documents that are left, also where none of them is among the best of all."""
+        reference = ReferenceStore(FINGERPRINT)
+        for filled in (store, reference):
+            for i, path in enumerate(PATHS):
+                made = make_file(path, documents=3)
+                dated = [
+                    replace(one, document=replace(one.document, date=DATES[(i + n) % len(DATES)]))
+                    for n, one in enumerate(made)
+                ]
+                filled.add(path, dated)
+            filled.add("long.md", [make_document("long.md", passages=300)])
+            filled.refresh()
+        left = [summary.id for summary in reference.documents() if meets(reference.document(summary.id), filters)]
+        assert 0 < len(left) < len(reference.documents())
+        for seed in range(3):
+            assert_same_answers(store, reference, seed=seed, filters=filters)
+        found = store.search_dense(unit_vectors(1, 0)[0], 999, filters)
+        assert {passage.document_id for passage in store.passages([i for i, _ in found])} == set(left)
+
+    def test_a_filter_that_nothing_meets(self, store: Store) -> None:
+        store.add("a.txt", make_file("a.txt"))
+        store.refresh()
+        for filters in (Filter(paths=("b*",)), Filter(since="2031"), Filter(metadata=(("来源", ("b", "c")),))):
+            assert store.search_dense(unit_vectors(1, 0)[0], 5, filters) == []
+            assert store.search_words(["词0", "词1", "词2"], 5, filters) == []
+
+    def test_a_filter_sees_what_was_changed_since(self, store: Store) -> None:
+        filters = Filter(metadata=(("来源", ("新华社",)),))
+        (one,) = make_file("a.txt")
+        for value, wanted in (("新华社", 3), ("b", 0), ("新华社", 3)):
+            store.add("a.txt", [replace(one, document=replace(one.document, metadata={"来源": value}))])
+            store.refresh()
+            assert len(store.search_dense(unit_vectors(1, 0)[0], 5, filters)) == wanted
+        assert store.documents()[0].metadata == store.document(one.document.id).metadata == {"来源": "新华社"}
 
     def test_adding_a_path_again_replaces_all_it_held(self, store: Store) -> None:
         store.add("a.txt", make_file("a.txt", documents=3))

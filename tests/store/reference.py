@@ -1,12 +1,15 @@
 """The exact store that the fast one is held against: plain lists, numpy brute force, BM25 written from its formula."""
 
+import re
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from datetime import date
 from math import log
 
 import numpy as np
 
-from rag.types import Document, DocumentSummary, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
+from rag.types import Document, DocumentSummary, Filter, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
 
 
 class ReferenceStore:
@@ -83,7 +86,7 @@ class ReferenceStore:
 
     def documents(self) -> list[DocumentSummary]:
         return [
-            DocumentSummary(d.id, d.path, d.title, d.date, len(d.text), len(indexed.passages), d.sha256)
+            DocumentSummary(d.id, d.path, d.title, d.date, len(d.text), len(indexed.passages), d.sha256, d.metadata)
             for indexed in self._all()
             for d in [indexed.document]
         ]
@@ -110,17 +113,18 @@ class ReferenceStore:
         nothing = np.zeros((0, self.fingerprint.dim), np.float32)
         return np.stack([known[i] for i in passage_ids]) if passage_ids else nothing
 
-    def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+    def search_dense(self, vector: Vectors, k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         if vector.shape != (self.fingerprint.dim,):
             raise ValueError(vector.shape)
         scores = {
             passage.id: round(float(row.astype(np.float64) @ vector.astype(np.float64)), 6)
             for indexed in self._all()
+            if filters is None or meets(indexed.document, filters)
             for passage, row in zip(indexed.passages, indexed.vectors, strict=True)
         }
         return self._top(scores, k)
 
-    def search_words(self, words: Sequence[str], k: int) -> list[tuple[str, float]]:
+    def search_words(self, words: Sequence[str], k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         stored = self._words()
         frequency = self.word_frequencies(words)
         mean = sum(map(len, stored.values())) / max(len(stored), 1)
@@ -131,7 +135,9 @@ class ReferenceStore:
                     weight = log(1 + (len(stored) - frequency[word] + 0.5) / (frequency[word] + 0.5))
                     norm = 1.2 * (1 - 0.75 + 0.75 * len(passage) / mean)
                     scores[passage_id] = scores.get(passage_id, 0) + weight * 2.2 * count / (count + norm)
-        return self._top({i: round(score, 4) for i, score in scores.items()}, k)
+        left = [i for i in self._all() if filters is None or meets(i.document, filters)]
+        ids = {passage.id for indexed in left for passage in indexed.passages}
+        return self._top({i: round(score, 4) for i, score in scores.items() if i in ids}, k)
 
     def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
         return {word: sum(word in passage for passage in self._words().values()) for word in words}
@@ -152,3 +158,29 @@ class ReferenceStore:
     @staticmethod
     def _top(scores: dict[str, float], k: int) -> list[tuple[str, float]]:
         return sorted(scores.items(), key=lambda hit: (-hit[1], hit[0]))[: max(k, 0)]
+
+
+def meets(document: Document, filters: Filter) -> bool:
+    """A filter as its description reads, document by document."""
+
+    def matches(pattern: str) -> bool:
+        signs = {"*": ".*", "?": "."}
+        as_regex = "".join(signs.get(character, re.escape(character)) for character in pattern)
+        return bool(re.fullmatch(f"{as_regex}(/.*)?", document.path, flags=re.DOTALL))
+
+    if filters.paths and not any(map(matches, filters.paths)):
+        return False
+    if filters.since or filters.until:
+        if document.date is None:
+            return False
+        first, last = days(document.date)
+        if (filters.since and last < days(filters.since)[0]) or (filters.until and first > days(filters.until)[1]):
+            return False
+    return all(document.metadata.get(name) in values for name, values in filters.metadata)
+
+
+def days(period: str) -> tuple[date, date]:
+    """The first and the last day of a year, a month or a day."""
+    year, month, day = [*map(int, period.split("-")), 0, 0][:3]
+    first = date(year, month or 1, day or 1)
+    return first, date(year, month or 12, day or monthrange(year, month or 12)[1])

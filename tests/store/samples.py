@@ -51,6 +51,7 @@ def make_document(path: str, *, place: int = 0, seed: int = 0, passages: int = 3
             places=((0, 1), (3, 2)),
             sha256=sha256(f"{path} {seed}".encode()).hexdigest(),
             unit=("L", "p", "销售 (1)!R")[seed % 3],
+            metadata=(dict(zip(("来源", "kind"), rng.choice(["新华社", "b"], 2), strict=True)) if place % 2 else {}),
         ),
         passages=tuple(Passage(f"{name}:{i}", name, i, *span, "上下文") for i, span in enumerate(spans)),
         sentences=tuple(sentences),

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from rag.errors import (
 from rag.store import LocalStore, files, open_store
 from rag.store.database import connect_writer
 from rag.store.dense import DenseIndex
-from rag.types import Fingerprint
+from rag.types import Filter, Fingerprint
 
 from .compare import assert_same_answers
 from .reference import ReferenceStore
@@ -132,6 +133,38 @@ class TestOpening:
             store = open_store(folder, FINGERPRINT, write=write)
             store.close()
             store.close()
+
+
+class TestBeforeThereWasMetadata:
+    """A store that an earlier version made has no table for it."""
+
+    FILTERS = Filter(metadata=(("来源", ("新华社", "b")),))
+
+    @pytest.fixture
+    def old(self, folder: Path) -> Path:
+        with closing(sqlite3.connect(folder / files.DATABASE)) as db:
+            db.execute("DROP TABLE metadata")
+            db.commit()
+        return folder
+
+    def test_it_is_read_as_it_is(self, old: Path) -> None:
+        before = (old / files.DATABASE).read_bytes()
+        with open_store(old, FINGERPRINT) as store:
+            assert {len(one.metadata) for one in store.documents()} == {0}
+            assert store.search_dense(unit_vectors(1, 0)[0], 5, self.FILTERS) == []
+            assert store.search_dense(unit_vectors(1, 0)[0], 5, Filter(paths=("0.txt",)))
+            assert list(store.verify()) == []
+        assert (old / files.DATABASE).read_bytes() == before
+
+    def test_a_writer_takes_metadata_in(self, old: Path) -> None:
+        with open_store(old, FINGERPRINT) as reader:
+            with open_store(old, FINGERPRINT, write=True) as store:
+                store.add("1.txt", make_file("1.txt", documents=2, seed=1))
+                store.refresh()
+                assert store.search_dense(unit_vectors(1, 0)[0], 5, self.FILTERS)
+            assert {i.split("#")[0] for i, _ in reader.search_dense(unit_vectors(1, 0)[0], 5, self.FILTERS)} == {
+                "1.txt"
+            }
 
 
 class TestRebuild:

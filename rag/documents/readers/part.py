@@ -37,7 +37,7 @@ class Source:
     path: str  # as cited; its last part is the file's name
     data: bytes = field(repr=False)
     limits: Limits = Limits()
-    fields: Mapping[str, str] = field(default_factory=dict)  # text, title, date -> the name of that field in records
+    fields: Mapping[str, str] = field(default_factory=dict)  # text, title, date, metadata -> its field in records
 
     @property
     def suffix(self) -> str:
@@ -67,6 +67,7 @@ class Part:
     unit: str = "L"  # what the numbers of its lines count: see rag.types.UNITS
     title: str = ""  # as the format names it; "" where the text has to tell
     date: str | None = None  # ISO, as the format names it
+    metadata: Mapping[str, str] = field(default_factory=dict)  # as the format names it
     loose: bool = False  # lines as they are printed: to be joined, cleaned, and taken apart into articles
 
 

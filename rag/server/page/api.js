@@ -36,8 +36,9 @@ const asJson = (body) => ({
   body: JSON.stringify(body),
 });
 
-export async function ask(question, history) {
-  return (await send("/ask", asJson({ question, history }))).json();
+// `filters`: only documents that meet them are asked; null for all.
+export async function ask(question, history, filters) {
+  return (await send("/ask", asJson({ question, history, filters }))).json();
 }
 
 export async function suggestions() {

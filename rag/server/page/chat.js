@@ -3,6 +3,7 @@
 import { ask, sourcePage } from "/page/api.js";
 import { $, Points, el, marked, tongue } from "/page/dom.js";
 import { describe, offerPreview } from "/page/preview.js";
+import { described, filters } from "/page/scope.js";
 import { openSource } from "/page/source.js";
 import { say, sayAs, words } from "/page/words.js";
 
@@ -33,14 +34,15 @@ async function exchange(question, before) {
   const you = say(el("span", { className: "hidden" }), "you");
   const asked = el("h2", { className: "asked" }, you, el("span", { lang: tongue(question) }, question));
   const reply = el("div", { className: "reply" });
-  article.append(asked, reply);
+  const only = filters();
+  article.append(asked, ...(only ? [say(el("p", { className: "understood" }), "onlyIn", described())] : []), reply);
   $("thread").append(article);
   const waiting = setTimeout(() => reply.append(say(el("p", { className: "waiting" }), "reading")), SLOW);
   show(article);
   try {
     await before;
     if (mine !== thread) return;
-    const answer = await ask(question, history.slice(-2 * REMEMBERED));
+    const answer = await ask(question, history.slice(-2 * REMEMBERED), only);
     if (mine !== thread) return;
     history.push({ role: "user", text: answer.standalone_question });
     if (answer.text) history.push({ role: "assistant", text: answer.text });

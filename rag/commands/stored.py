@@ -1,0 +1,91 @@
+"""`rag docs`, `rag verify`, `rag backup`: what is stored. None of them loads a model."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.commands.options import JsonOption, StoreOption, screen_of
+from rag.errors import PathMissingError
+from rag.settings import load_settings
+
+docs = typer.Typer(no_args_is_help=True, help="List, show or remove stored documents.")
+
+
+@docs.command("list")
+def docs_list(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """The stored documents, by path."""
+    from rag.store import open_store
+
+    settings = load_settings(store=store)
+    with open_store(settings.store, None) as opened:
+        documents = opened.documents()
+    if as_json:
+        print(json.dumps([dataclasses.asdict(document) for document in documents], ensure_ascii=False))
+    else:
+        screen_of(settings).documents(documents)
+
+
+@docs.command("show")
+def docs_show(
+    document: Annotated[str, typer.Argument(help="Id (or path) of a document.")], store: StoreOption = None
+) -> None:
+    """The canonical text of a document, which all offsets count in."""
+    from rag.store import open_store
+
+    settings = load_settings(store=store)
+    with open_store(settings.store, None) as opened:
+        wanted = [d.id for d in opened.documents() if document in (d.id, d.path)]
+        texts = [found.text for one in wanted if (found := opened.document(one))]
+    if not texts:
+        raise PathMissingError(path=document)
+    print("\n\n".join(texts))
+
+
+@docs.command("remove")
+def docs_remove(
+    path: Annotated[str, typer.Argument(help="Path of a document, as `rag docs list` shows it.")],
+    store: StoreOption = None,
+) -> None:
+    """Remove what was stored of a file. The file itself is left alone."""
+    from rag.store import open_store
+
+    settings = load_settings(store=store)
+    with open_store(settings.store, None, write=True) as opened:
+        removed = opened.remove(path)
+        opened.refresh()
+    if not removed:
+        raise PathMissingError(path=path)
+    screen_of(settings).say(f"{removed} removed.", f"已移除 {removed} 篇。")
+
+
+def verify(store: StoreOption = None) -> None:
+    """Check every offset, every hash and every derived index against the source of truth."""
+    from rag.store import open_store
+
+    settings = load_settings(store=store)
+    with open_store(settings.store, None) as opened:
+        faults = 0
+        for fault in opened.verify():
+            faults += 1
+            print(fault)
+        documents, passages = opened.document_count(), opened.passage_count()
+    if faults:
+        raise typer.Exit(1)
+    screen_of(settings).say(
+        f"All is well: {documents} documents, {passages} passages.",
+        f"一切正常：{documents} 篇文档，{passages} 个段落。",
+    )
+
+
+def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")], store: StoreOption = None) -> None:
+    """Write a copy of the store as of one moment, also while a server or an ingest is at work on it."""
+    from rag.store import open_store
+
+    settings = load_settings(store=store)
+    with open_store(settings.store, None) as opened:
+        opened.backup(file)
+        documents = opened.document_count()
+    screen_of(settings).say(f"{file}: {documents} documents.", f"{file}：{documents} 篇文档。")
