@@ -110,6 +110,21 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class AlsoIn:
+    """Another document that holds a cited sentence, in the same or nearly the same characters and with the same
+    figures; in its own words at that place: `document.text[start:end] == quote`."""
+
+    document_id: str
+    path: str
+    title: str
+    date: str | None
+    locator: str
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """Where a quote stands: `document.text[start:end] == quote`."""
 
@@ -122,6 +137,7 @@ class Citation:
     start: int
     end: int
     quote: str
+    also_in: tuple[AlsoIn, ...] = ()  # of a sentence: by path, each document once; of a whole passage none
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +338,14 @@ class Store(Protocol):
 
     def passage_vectors(self, passage_ids: Sequence[str]) -> Vectors:
         """float32 [len(passage_ids), dim], in the order asked for. Raises KeyError for an unknown id."""
+
+    def alike(self, text: str) -> list[Sentence]:
+        """The stored sentences that may say the same as `text`: all of the same letters, most of those that differ in
+        few, and hardly any others. Ordered by path, place in the file, and start."""
+
+    def copies(self) -> dict[tuple[str, str], int]:
+        """Pairs of documents that hold sentences of the same or nearly the same letters -> how many; the lesser id
+        first. A sentence that stands in many documents joins each to the next only."""
 
     def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
         """(passage id, cosine), best first, ties by passage id; `vector` is [dim] and of unit length."""
