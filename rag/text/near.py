@@ -120,8 +120,6 @@ def _is_slip(left: str, right: str, here: str, there: str, i: int, j: int) -> bo
 
 def _known_words(folded: str) -> list[tuple[int, int]]:
     """[start, end) of the words of two characters or more that the dictionary has."""
-    if not jieba.dt.initialized:
-        jieba.initialize()
     cut = [(start, end) for _, start, end in jieba.tokenize(folded, HMM=False)]
     return [(start, end) for start, end in cut if end - start > 1]
 
