@@ -185,18 +185,23 @@ def _sentences(pairs: Sequence[Planted], store: LocalStore, *, every: bool = Tru
     one is."""
     texts = TextCache(store)
     counts = {True: [0, 0], False: [0, 0]}
+    spent = 0.0
     for pair in pairs:
         original, copy = texts.document(pair.original), texts.document(pair.copy)
         for start, end in sentence_spans(original.text):
             one, two = original.text[start:end], copy.text[start:end]
             same = _digits(one) == _digits(two) if every else one == two
-            there = also_in(citation(1, original, start, end), store, texts)
+            cited = citation(1, original, start, end)
+            began = time.process_time()
+            there = also_in(cited, store, texts)
+            spent += time.process_time() - began
             quotes = [at.quote for at in there if at.document_id == copy.id and at.start < end and start < at.end]
             counts[same][0] += bool(quotes)
             counts[same][1] += 1
             if quotes and not same:
                 print(f"  wrongly: {one}\n       for {quotes[0]}", file=sys.stderr)
     right, wrong = counts[True], counts[False]
+    print(f"  {1000 * spent / (right[1] + wrong[1]):.2f} ms a sentence", file=sys.stderr)
     shown = [f"{found / total:.3f} of {total}" if total else "–" for found, total in (right, wrong)]
     return " | ".join(shown)
 
