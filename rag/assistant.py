@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
+from rag.answering.also import add_places, add_places_near
 from rag.answering.choose import choose
 from rag.answering.cite import citation, cite, cite_nearest
 from rag.answering.judge import Judgement, judge, judge_nearest
@@ -84,6 +85,8 @@ class LocalAssistant:
                 sentences, citations = cite(found.query, chosen, self._texts)
                 near = () if answered else judge_nearest(found.query, candidates, self._store, self._texts, weights)
                 nearest = cite_nearest(found.query, near, self._texts)
+                citations = add_places(citations, self._store, self._texts)
+                nearest = add_places_near(nearest, self._store, self._texts)
             documents = self._index()
         return Answer(
             question=question,

@@ -11,8 +11,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from rag.assistant import Explanation
+from rag.duplicates import Copy
 from rag.text import has_han
-from rag.types import Answer, Citation, DocumentSummary
+from rag.types import AlsoIn, Answer, Citation, DocumentSummary
 
 if TYPE_CHECKING:
     from rag.ingest import IngestReport
@@ -49,6 +50,12 @@ def message_language(setting: str, text: str = "") -> str:
 
 POSSIBLY = ("Possibly, please check", "可能相关，请核对")
 """What is said of the sentences beside an abstention, in English and in Chinese."""
+
+
+ALSO_IN = ("also in", "另见")
+"""Before the other documents that hold a cited sentence, in English and in Chinese."""
+
+ALSO_SHOWN = 3  # of them named to readers, who are told how many more there are; programs get all
 
 
 class Screen:
@@ -98,6 +105,7 @@ class Screen:
         self._console.print()
         for citation in answer.citations:
             self._console.print(Text(f"[{citation.number}] ", "cyan").append_text(_source(citation)))
+            self._also_in(citation, "    ")
         total = answer.timings_ms.get("total", 0.0)
         self.say(
             f"confidence {answer.confidence:.2f} · {total:.0f} ms",
@@ -115,6 +123,13 @@ class Screen:
             sentence = _marked(near.text.replace("\n", " "), near.highlights, "not dim yellow")
             self._hung(f"{near.confidence:>4.0%}  ", sentence)
             self._hung(" " * 6, _source(near.citation))
+            self._also_in(near.citation, " " * 6)
+
+    def _also_in(self, citation: Citation, indent: str) -> None:
+        for place in citation.also_in[:ALSO_SHOWN]:
+            self._console.print(Text(f"{indent}{ALSO_IN[self._chinese]} ", "dim").append_text(_source(place)))
+        if more := len(citation.also_in[ALSO_SHOWN:]):
+            self.say(f"{indent}and in {more} more", f"{indent}及另外 {more} 篇", "dim")
 
     def _hung(self, lead: str, text: Text) -> None:
         """Dimmed, `lead` before the first line and as much space before the others; one line in a pipe."""
@@ -179,6 +194,21 @@ class Screen:
                 table.add_row(f"  {d.id}", Text(d.title), d.date or "-", count)
             self._console.print(table)
 
+    def duplicates(self, groups: Sequence[Sequence[Copy]]) -> None:
+        """A row for each document of each group, the groups numbered."""
+        if not groups and self._console.is_terminal:
+            self.say("No two documents are nearly the same.", "没有基本相同的文档。")
+            return
+        chinese = ("组", "相似度", "标识", "路径", "标题", "日期")
+        columns = ("group", "similarity", "id", "path", "title", "date")
+        rows = [
+            (str(number), f"{one.similarity:.2f}", d.id, d.path, d.title, d.date or "-")
+            for number, group in enumerate(groups, 1)
+            for one in group
+            for d in [one.document]
+        ]
+        self._rows(chinese if self._chinese and self._console.is_terminal else columns, rows)
+
     def _rows(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         if not self._console.is_terminal:
             for row in (columns, *rows):
@@ -199,6 +229,6 @@ def _marked(text: str, highlights: Sequence[tuple[int, int]], style: str) -> Tex
     return line
 
 
-def _source(citation: Citation) -> Text:
+def _source(citation: Citation | AlsoIn) -> Text:
     line = Text(f"{citation.path} {citation.locator}", "bold").append(f"  {citation.title}", "not bold")
     return line.append(f"  {citation.date}", "dim not bold") if citation.date else line

@@ -20,11 +20,11 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field, RootModel
 
 from rag.assistant import LocalAssistant, open_assistant
-from rag.console import POSSIBLY, REASONS, message_language
+from rag.console import ALSO_IN, ALSO_SHOWN, POSSIBLY, REASONS, message_language
 from rag.errors import RagError
 from rag.filters import Filters, filter_of
 from rag.settings import Settings
-from rag.types import Answer, Citation
+from rag.types import AlsoIn, Answer, Citation
 
 MOST_PASSAGES = 50
 
@@ -39,7 +39,8 @@ Answer a question from the documents. Returns the sentences that answer it, word
 a calibrated probability that they are right. When status is "abstained" the documents do not answer it: `reason` is \
 no_passage, no_match (no document meets the filters), no_answer, other_period, other_entity, not_covered or \
 too_unsure, and `nearest` holds up to three sentences that possibly do, each with its own calibrated probability: to \
-be checked, not to be given as the answer."""
+be checked, not to be given as the answer. \
+`also_in` of a citation names other documents that hold the same sentence: reprints, not further evidence."""
 
 _SEARCH = """\
 Find the passages of the documents nearest to a question or topic, best first, to read around an answer or where `ask` \
@@ -117,10 +118,11 @@ def answer_text(answer: Answer) -> str:
         if answer.nearest:
             lines += ["", f"{POSSIBLY[0]} (sentences that come near, with the probability that they answer):"]
         for near in answer.nearest:
-            lines += [f"{_source(near.citation)} · {near.confidence:.2f}", *_indented(near.text)]
+            source, *others = _sources(near.citation)
+            lines += [f"{source} · {near.confidence:.2f}", *_indented(near.text), *others]
         return "\n".join(lines)
     lines = [f"{sentence.text} [{sentence.citation}]" for sentence in answer.sentences]
-    lines += ["", "Sources:", *(_source(citation) for citation in answer.citations)]
+    lines += ["", "Sources:", *(line for citation in answer.citations for line in _sources(citation))]
     return "\n".join([*lines, "", f"Confidence: {answer.confidence:.2f}"])
 
 
@@ -143,8 +145,19 @@ def _indented(quote: str) -> Iterator[str]:
 
 
 def _source(citation: Citation) -> str:
-    parts = (f"{citation.path} {citation.locator}", citation.title, citation.date)
-    return f"[{citation.number}] " + " · ".join(part for part in parts if part)
+    return f"[{citation.number}] {_place(citation)}"
+
+
+def _sources(citation: Citation) -> Iterator[str]:
+    """Its source, then the other documents that hold the same sentence."""
+    yield _source(citation)
+    yield from (f"    {ALSO_IN[0]} {_place(other)}" for other in citation.also_in[:ALSO_SHOWN])
+    if more := len(citation.also_in[ALSO_SHOWN:]):
+        yield f"    and in {more} more"
+
+
+def _place(one: Citation | AlsoIn) -> str:
+    return " · ".join(part for part in (f"{one.path} {one.locator}", one.title, one.date) if part)
 
 
 def _result(value: Answer | Found, text: str) -> CallToolResult:

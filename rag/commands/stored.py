@@ -28,6 +28,21 @@ def docs_list(store: StoreOption = None, as_json: JsonOption = False) -> None:
         screen_of(settings).documents(documents)
 
 
+@docs.command("duplicates")
+def docs_duplicates(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Documents that are nearly the same, in groups: reprints, a text recognised twice. All of them stay."""
+    from rag.duplicates import near_duplicates
+    from rag.store import open_store
+
+    settings = load_settings(store=store)
+    with open_store(settings.store, None) as opened:
+        groups = near_duplicates(opened)
+    if as_json:
+        print(json.dumps([[dataclasses.asdict(one) for one in group] for group in groups], ensure_ascii=False))
+    else:
+        screen_of(settings).duplicates(groups)
+
+
 @docs.command("show")
 def docs_show(
     document: Annotated[str, typer.Argument(help="Id (or path) of a document.")], store: StoreOption = None

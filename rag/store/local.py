@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from rag.errors import StoreError, StoreMissingError
-from rag.store import database, files, rows
+from rag.store import database, files, rows, signatures
 from rag.store.check import check_indexed
 from rag.store.opening import lock_for_writing, open_reader, open_writer, settings_of
 from rag.types import Document, DocumentSummary, Filter, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
@@ -161,6 +161,14 @@ class LocalStore:
     def passage_vectors(self, passage_ids: Sequence[str]) -> Vectors:
         with self._access():
             return rows.passage_vectors(self._db, passage_ids, self.fingerprint.dim)
+
+    def alike(self, text: str) -> list[Sentence]:
+        with self._access():
+            return signatures.alike(self._db, text)
+
+    def copies(self) -> dict[tuple[str, str], int]:
+        with self._access():
+            return signatures.copies(self._db)
 
     def passage_count(self) -> int:
         with self._access():

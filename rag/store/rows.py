@@ -1,4 +1,5 @@
-"""Between the values of `rag.types` and the rows of the database. Every SQL statement on documents stands here."""
+"""Between the values of `rag.types` and the rows of the database. Every SQL statement on documents stands here;
+those on signatures stand in their own module."""
 
 import hashlib
 import json
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rag.store import signatures
 from rag.types import Document, DocumentSummary, IndexedDocument, Passage, Section, Sentence, Vectors
 
 _BATCH = 4096  # rows held in memory at once while an index is made
@@ -71,6 +73,7 @@ def insert_document(db: sqlite3.Connection, place: int, indexed: IndexedDocument
             )
         ),
     )
+    signatures.sign(db, document.id)
     db.executemany("DELETE FROM kept WHERE embedded = ?", ((one,) for one in digests if one is not None))
 
 

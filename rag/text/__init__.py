@@ -21,6 +21,7 @@ from rag.text.asks import (
 from rag.text.cloze import cloze_questions
 from rag.text.english import in_chinese
 from rag.text.forms import fold, fold_aligned, has_han, is_chinese, needs_space, scripts_differ, simplify
+from rag.text.near import overlap, same_statement, says_same, shingles
 from rag.text.sentences import is_finished, sentence_spans
 from rag.text.words import (
     SaidAs,
@@ -69,11 +70,15 @@ __all__ = [
     "is_finished",
     "is_name",
     "needs_space",
+    "overlap",
     "said_years",
+    "same_statement",
     "says",
+    "says_same",
     "scripts_differ",
     "search_words",
     "sentence_spans",
+    "shingles",
     "simplify",
     "use_dictionary",
     "word_share",

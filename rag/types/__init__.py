@@ -4,6 +4,7 @@ from rag.types.filters import Filter
 from rag.types.protocols import Asks, Embedder, Reader, Store
 from rag.types.values import (
     UNITS,
+    AlsoIn,
     Answer,
     AnswerSentence,
     Citation,
@@ -28,6 +29,7 @@ from rag.types.values import (
 
 __all__ = [
     "UNITS",
+    "AlsoIn",
     "Answer",
     "AnswerSentence",
     "Asks",

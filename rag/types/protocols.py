@@ -118,6 +118,14 @@ class Store(Protocol):
     def passage_vectors(self, passage_ids: Sequence[str]) -> Vectors:
         """float32 [len(passage_ids), dim], in the order asked for. Raises KeyError for an unknown id."""
 
+    def alike(self, text: str) -> list[Sentence]:
+        """The stored sentences that may say the same as `text`: all of the same letters, most of those that differ in
+        few, and hardly any others. Ordered by path, place in the file, and start."""
+
+    def copies(self) -> dict[tuple[str, str], int]:
+        """Pairs of documents that hold sentences of the same or nearly the same letters -> how many; the lesser id
+        first. A sentence that stands in many documents joins each to the next only."""
+
     def search_dense(self, vector: Vectors, k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         """(passage id, cosine), best first, ties by passage id; `vector` is [dim] and of unit length.
 

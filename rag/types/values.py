@@ -111,6 +111,21 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class AlsoIn:
+    """Another document that holds a cited sentence, in the same or nearly the same characters and with the same
+    figures; in its own words at that place: `document.text[start:end] == quote`."""
+
+    document_id: str
+    path: str
+    title: str
+    date: str | None
+    locator: str
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """Where a quote stands: `document.text[start:end] == quote`."""
 
@@ -123,6 +138,7 @@ class Citation:
     start: int
     end: int
     quote: str
+    also_in: tuple[AlsoIn, ...] = ()  # of a sentence: by path, each document once; of a whole passage none
 
 
 @dataclass(frozen=True, slots=True)

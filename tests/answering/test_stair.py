@@ -21,7 +21,7 @@ from rag.ingest import ingest
 from rag.settings import Settings
 from rag.store import open_store
 from rag.text import idf
-from rag.types import Document, Filter, Query, SentenceReading, Turn
+from rag.types import Citation, Document, Filter, Query, SentenceReading, Turn
 from rag.weights import ByScript, Linear, load_weights, softmax
 from tests.conftest import FakeEmbedder
 
@@ -408,3 +408,50 @@ def test_a_reprint_speaks_for_an_answer_and_not_against_it(tmp_path: Path, fake_
             assert len(assistant.ask("星河公司去年生产了多少台机器人？").sentences) == 1
     assert min(one.lead for one in evidence) > 0.8 * max(one.lead for one in evidence)
     assert all(one.contested < 0.1 for one in evidence)
+
+
+PAPER = """{head}
+
+智新科技有关负责人在接受采访时介绍，公司去年销量连续迈过三道10万级大关，达到{sold}万套，创下历史新高。
+
+公司成立于2004年，总部设在武汉经开区，主要生产电机和电控，员工大多住在附近。
+"""
+
+
+def test_a_citation_names_the_other_documents_that_hold_the_sentence(tmp_path: Path) -> None:
+    folder, embedder = tmp_path, FakeEmbedder()
+    papers = {
+        "a.txt": PAPER.format(head="智新科技介绍", sold=53),
+        "转载.txt": "\n\n" + PAPER.format(head="一家企业的故事", sold=53).replace("，", ","),
+        "误读.txt": PAPER.format(head="报纸扫描", sold=53).replace("连续", "连绩"),
+        "另一个数.txt": PAPER.format(head="另一家企业", sold=35),
+    }
+    for name, text in papers.items():
+        (folder / name).write_text(text)
+    question = "智新科技去年的销量达到多少万套？"
+    with open_store(folder / "s", fingerprint_of(embedder), write=True) as store:
+
+        def asked(assistant: LocalAssistant) -> tuple[Citation, list[tuple[str, str, str]]]:
+            answer = assistant.ask(question)
+            citation = answer.citations[0] if answer.citations else answer.nearest[0].citation
+            for one in (citation, *citation.also_in):
+                document = store.document(one.document_id)
+                assert document is not None
+                assert document.text[one.start : one.end] == one.quote
+            return citation, [(one.path, one.title, one.locator) for one in citation.also_in]
+
+        assistant = LocalAssistant(store, embedder, Settings(store=folder / "s", min_confidence=0.0))
+        ingest([folder / "a.txt"], store, embedder, base=folder, limit_mb=1)
+        assert asked(assistant)[1] == []
+        ingest([folder], store, embedder, base=folder, limit_mb=1, apart=[store.path])
+        citation, places = asked(assistant)
+        cited = citation.path
+        assert [path for path, _, _ in places] == sorted({"a.txt", "误读.txt", "转载.txt"} - {cited})
+        assert ("转载.txt", "一家企业的故事", "L5") in places
+        near, beside = asked(silent(assistant, LiteralReader(达到53万套=2.0)))
+        assert len(beside) == 2
+        assert {near.path, *(path for path, _, _ in beside)} == {"a.txt", "误读.txt", "转载.txt"}
+        store.remove("转载.txt")
+        assert [path for path, _, _ in asked(assistant)[1]] == sorted({"a.txt", "误读.txt"} - {cited})
+        store.remove("误读.txt")
+        assert asked(assistant)[1] == []

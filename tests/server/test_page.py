@@ -13,7 +13,7 @@ from rag.server.keys import KeyFile
 from rag.server.pages import FOLDER
 from tests.conftest import FakeEmbedder
 from tests.server.conftest import SALES, make_settings
-from tests.server.running import Running, served, serving
+from tests.server.running import Running, put_in, served, serving
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -614,3 +614,26 @@ def test_closing_twice_keeps_the_conversation(opened: Open, close: str) -> None:
     expect(page.locator(".exchange")).to_have_count(1)
     page.locator("#documents").click()
     expect(page.locator(".documents li")).to_have_count(14)
+
+
+REPRINTED = "智新科技有关负责人介绍，去年销量连续迈过三道10万级大关，达到53万套，创下历史新高。"
+
+
+def test_the_other_documents_that_hold_a_sentence_stand_below_it(opened: Open, tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    for name in ("甲报", "乙报"):
+        (tmp_path / "documents" / f"{name}.txt").write_text(f"{name}的报道\n\n{REPRINTED}\n", "utf-8")
+    put_in(settings, FakeEmbedder(), tmp_path / "documents")
+    with serving(settings, FakeEmbedder()) as running:
+        page = opened(390, 800, "en-GB", running.url)
+        put(page, "智新科技去年销量连续迈过三道10万级大关，达到多少万套？")
+        other = page.locator(".sentences li", has_text="历史新高").first.locator(".also")
+        expect(other).to_contain_text("Also in")
+        expect(other).to_contain_text("报的报道")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        check_access(page)
+        page.locator("#language").click()
+        expect(other).to_contain_text("另见")
+        other.locator("button").click()
+        page.locator("#preview button").click() if page.locator("#preview").is_visible() else None
+        expect(page.locator("#pane mark.here")).to_have_text(REPRINTED)

@@ -10,7 +10,7 @@ from rag.types import Filter, IndexedDocument, Store
 
 from .compare import assert_same_answers
 from .reference import ReferenceStore, meets
-from .samples import DIM, FINGERPRINT, make_document, make_file, unit_vectors
+from .samples import DIM, FINGERPRINT, make_document, make_file, unit_vectors, with_sentences
 
 PATHS = ("reports/2023.txt", "reports/b[1].txt", "reports.txt", "a.zip/reports/x.md", "新闻/年报.txt", "新闻/A b.txt")
 DATES = (None, "2022", "2023", "2023-05", "2023-05-17", "2024-02", "2024-02-29", "2023-12-31")
@@ -142,6 +142,34 @@ class StoreContract:
         assert store.kept(texts, exact=False) == {}
         with pytest.raises(ValueError, match=r"a\.txt"):
             store.add("a.txt", [replace(one, embedded=texts[1:])])
+
+    def test_a_sentence_is_found_again_in_every_document_that_holds_it(self, store: Store) -> None:
+        text = "智新科技有关负责人介绍,去年销量连续迈过三道10万级大关,达到53万套。"
+        misread = text.replace("连", "迕").replace(",", "，")
+        for path, words in (("a.txt", text), ("b.txt", misread), ("c.txt", "智新科技的员工都住在附近，上班很方便。")):
+            store.add(path, [with_sentences(path, words, f"{path}里另外还有别的话要说。")])
+        assert [at.document_id for at in store.alike(text)] == ["a.txt#0", "b.txt#0"]
+        assert [at.document_id for at in store.alike(misread)] == ["a.txt#0", "b.txt#0"]
+        (_, there) = store.alike(text)
+        document = store.document("b.txt#0")
+        assert document is not None
+        assert document.text[there.start : there.end] == misread
+        assert ("a.txt#0", "b.txt#0") in store.copies()
+        store.add("b.txt", [with_sentences("b.txt", "这里换成了完全不同的内容，与销量无关。")])
+        assert [at.document_id for at in store.alike(text)] == ["a.txt#0"]
+        store.remove("a.txt")
+        assert store.alike(text) == []
+        assert store.copies() == {}
+        store.refresh()
+        assert list(store.verify()) == []
+
+    def test_every_sentence_is_alike_to_itself(self, store: Store) -> None:
+        made = [make_document(f"{i}.txt") for i in range(6)]
+        for one in made:
+            store.add(one.document.path, [one])
+        for one in made:
+            for at in one.sentences:
+                assert at in store.alike(one.document.text[at.start : at.end])
 
     def test_removing_takes_everything_away(self, store: Store) -> None:
         store.add("a.txt", make_file("a.txt", documents=2))

@@ -2,6 +2,7 @@
 
 import re
 from calendar import monthrange
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from datetime import date
@@ -9,6 +10,7 @@ from math import log
 
 import numpy as np
 
+from rag.text import overlap
 from rag.types import Document, DocumentSummary, Filter, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
 
 
@@ -107,6 +109,18 @@ class ReferenceStore:
                 found[passage.id] = sentences, indexed.sentence_vectors[np.array(inside)]
         nothing: tuple[list[Sentence], Vectors] = [], np.zeros((0, self.fingerprint.dim), np.float32)
         return [found.get(i, nothing) for i in passage_ids]
+
+    def alike(self, text: str) -> list[Sentence]:
+        return [s for i in self._all() for s in i.sentences if overlap(text, i.document.text[s.start : s.end]) > 0.5]
+
+    def copies(self) -> dict[tuple[str, str], int]:
+        found: Counter[tuple[str, str]] = Counter()
+        for indexed in self._all():
+            for at in indexed.sentences:
+                text = indexed.document.text[at.start : at.end]
+                others = {other.document_id for other in self.alike(text)}
+                found.update((at.document_id, other) for other in others if at.document_id < other)
+        return dict(found)
 
     def passage_vectors(self, passage_ids: Sequence[str]) -> Vectors:
         known = {p.id: v for i in self._all() for p, v in zip(i.passages, i.vectors, strict=True)}

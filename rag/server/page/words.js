@@ -46,6 +46,8 @@ const WORDS = {
   notCopied: ["无法复制：浏览器不允许", "Not copied: the browser does not allow it"],
   cited: ["出处 {0}：{1}", "Source {0}: {1}"],
   source: ["出处", "Source"],
+  also: ["另见", "Also in"],
+  alsoMore: ["及另外 {0} 篇", "and {0} more"],
   openSource: ["打开原文", "Open the source"],
   ownPage: ["在新页打开", "Open in a page of its own"],
   close: ["关闭", "Close"],
