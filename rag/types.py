@@ -5,13 +5,15 @@ passage, the sentence, the quote. One word per idea: document, passage, sentence
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rag.errors import RagError
 
 Vectors = NDArray[np.float32]
 """float32 [n, dim], each row of unit length."""
@@ -216,6 +218,41 @@ class DocumentSummary:
     sha256: str
 
 
+Ending = Literal["done", "broken", "interrupted", "killed"]
+"""How a run ended: at its end, by an error, by the user, or in the middle, without being able to say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that a run could not take in, and why, in one line of each language."""
+
+    path: str  # "" where it ended the run
+    kind: str  # name of the error's class
+    en: str
+    zh: str
+
+    @classmethod
+    def of(cls, path: str, error: RagError) -> "Failure":
+        return cls(path, type(error).__name__, error.message("en"), error.message("zh"))
+
+    def message(self, language: str) -> str:
+        return self.zh if language == "zh" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a store remembers of one ingest. Only the last run can have no ending: it is at work, or was killed."""
+
+    number: int
+    began: str  # ISO, UTC
+    asked: tuple[str, ...]  # files and folders, as they were given
+    ending: Ending | None
+    seconds: float | None
+    counts: Mapping[str, int]  # of files: added, updated, unchanged, removed, failed, passed
+    passages: int
+    failed: tuple[Failure, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class SentenceReading:
     """What the reader makes of one sentence, as log-odds against the passage not answering at all."""
@@ -302,6 +339,17 @@ class Store(Protocol):
 
     def forget(self) -> None:
         """Drop what was put by and no document came to use. Called once, after an ingest that came to its end."""
+
+    def begin_run(self, asked: Sequence[str]) -> int:
+        """Note that an ingest of these paths begins; its number, 1 or greater. Changes no generation."""
+
+    def end_run(
+        self, number: int, ending: Ending, counts: Mapping[str, int], passages: int, failed: Sequence[Failure]
+    ) -> None:
+        """Note how it ended."""
+
+    def runs(self) -> list[Run]:
+        """The newest first, of the last thousand."""
 
     def refresh(self) -> None:
         """Bring the derived indexes up to the committed generation. Called once after a series of add/remove."""
