@@ -199,6 +199,8 @@ def hostile() -> Iterator[Hostile]:
     yield "filters.pdf", one_page(b"x", b"/Filter[" + b"/FlateDecode" * 5_000 + b"]"), errors.ScanError
     yield "deep.html", b"<html><body>" + b"<div>" * 300_000 + "深处的话。".encode(), empty
     yield "tables.html", b"<html><body>" + b"<table><tr><td>" * 20_000 + b"x", empty
+    quoted = '<a xmlns="http://\x7f\u202e">x</a>'.encode()  # which the parser's complaint repeats
+    yield "quoted.pptx", changed(office["pptx"], "ppt/presentation.xml", quoted), damaged
     yield "reaching out.epub", changed(office["epub"], "OPS/book.opf", reaching_out()), empty
     yield "parts.eml", letter_of(10_000), limit
     yield "attached.eml", letter_of(10_000, b'Content-Disposition: attachment; filename="../a.txt"\n'), limit

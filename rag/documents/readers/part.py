@@ -52,7 +52,8 @@ class Source:
 
     def damaged(self, reason: object) -> NoReturn:
         """Raises DamagedFileError."""
-        raise DamagedFileError(path=self.path, reason=" ".join(str(reason).split())[:120] or type(reason).__name__)
+        told = " ".join(one_line(str(reason)).split())[:120]  # a library's words may quote the file
+        raise DamagedFileError(path=self.path, reason=told or type(reason).__name__)
 
     def over(self, english: str, chinese: str, limit: object) -> NoReturn:
         """Raises LimitError: more `english` (`chinese`) than `limit`."""
