@@ -10,8 +10,9 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -31,6 +32,10 @@ from rag.filters import filter_of_options
 from rag.server.commands import keys, serve
 from rag.settings import Settings, load_settings
 from rag.types import Filter
+
+if TYPE_CHECKING:
+    from rag.ingest import IngestReport
+    from rag.taken import Ingest
 
 app = typer.Typer(
     add_completion=False,
@@ -77,46 +82,91 @@ def ingest(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on, and take in every change, until it is ended with Ctrl-C.")
+    ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Read, embed and store documents. Unchanged files are left as they are; files gone from a folder are removed."""
-    from rag.assistant import fingerprint_of
     from rag.ingest import find_files
-    from rag.ingest import ingest as run
     from rag.models import load_embedder
-    from rag.progress import shown
-    from rag.store import open_store
-    from rag.taken import as_dict, fields_of, foresee
+    from rag.progress import shown, stages_shown
+    from rag.taken import Ingest, fields_of, foresee
     from rag.text import build_dictionary, use_dictionary
 
+    if watch and dry_run:
+        raise typer.BadParameter("--watch takes changes in; leave --dry-run out.")
     settings = load_settings(store=store)
     fields = fields_of(field or ())
-    base, apart = settings.store.resolve().parent, (settings.store,)
-    find_files(paths, base, apart)  # a missing path is told before a model is built
+    # a missing path is told before a model is built
+    find_files(paths, settings.store.resolve().parent, (settings.store,))
     use_dictionary(settings.cache)
-    with shown(quiet) as progress:
-        if dry_run:
-            report, held = foresee(paths, settings, progress, fields, rebuild=rebuild), None
-        else:
+    if dry_run:
+        with stages_shown(quiet, language_of(settings)) as stages:
+            report = foresee(paths, settings, stages, fields, rebuild=rebuild)
+        _tell(settings, report, None, quiet=quiet, as_json=as_json)
+    else:
+        with shown(quiet) as progress:
             embedder = load_embedder(settings, progress)
-            build_dictionary(settings.cache)
-            use_dictionary(settings.cache)
-            with open_store(settings.store, fingerprint_of(embedder), write=True, rebuild=rebuild) as opened:
-                limit = settings.max_file_mb
-                report = run(
-                    paths, opened, embedder, base=base, limit_mb=limit, progress=progress, fields=fields, apart=apart
-                )
-                held = opened.document_count(), opened.passage_count()
+        build_dictionary(settings.cache)
+        use_dictionary(settings.cache)
+        job = Ingest(settings, embedder, fields)
+        if watch:
+            _follow(job, paths, rebuild=rebuild, quiet=quiet, as_json=as_json)
+            return
+        with stages_shown(quiet, language_of(settings)) as stages:
+            report, held = job.run(paths, stages, rebuild=rebuild)
+        _tell(settings, report, held, quiet=quiet, as_json=as_json)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _tell(
+    settings: Settings, report: "IngestReport", held: tuple[int, int] | None, *, quiet: bool, as_json: bool
+) -> None:
+    """What became of an ingest, or would become where `held` is None."""
+    from rag.taken import as_dict
+
     language = language_of(settings)
     for _, error in report.failed:
         print(error.message(language), file=sys.stderr)
     if as_json:
-        print(json.dumps(as_dict(report, held, language, dry_run=dry_run), ensure_ascii=False))
+        print(json.dumps(as_dict(report, held, language, dry_run=held is None), ensure_ascii=False), flush=True)
     elif not quiet:
         screen_of(settings).taken(report, held)
-    if report.failed:
-        raise typer.Exit(1)
+
+
+def _follow(job: "Ingest", paths: Sequence[Path], *, rebuild: bool, quiet: bool, as_json: bool) -> None:
+    """One line a change, or of JSON a run, until a signal ends it."""
+    from rag.progress import stages_shown
+    from rag.watch import ended_by_signals, follow
+
+    settings, language = job.settings, language_of(job.settings)
+    held = (0, 0)
+    first = True
+
+    def take(there: Sequence[Path], gone: Sequence[str]) -> "IngestReport":
+        nonlocal held
+        with stages_shown(quiet, language) as stages:
+            report, held = job.run(there, stages, rebuild=rebuild and first, gone=gone)
+        return report
+
+    def waiting(error: RagError) -> None:
+        print(error.message(language), file=sys.stderr)
+
+    with ended_by_signals():
+        for report in follow(paths, take, base=job.base, apart=(settings.store,), waiting=waiting):
+            if first or as_json:
+                _tell(settings, report, held, quiet=quiet, as_json=as_json)
+            else:
+                for _, error in report.failed:
+                    print(error.message(language), file=sys.stderr)
+                if not quiet:
+                    screen_of(settings).changes(report)
+            if first and not quiet and not as_json:
+                screen_of(settings).say("Following; end it with Ctrl-C.", "正在跟随变化，按 Ctrl-C 结束。", "dim")
+            first = False
 
 
 @app.command()

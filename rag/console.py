@@ -3,6 +3,7 @@
 import locale
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from rag.assistant import Explanation
+from rag.documents import one_line
 from rag.duplicates import Copy
 from rag.text import has_han
-from rag.types import AlsoIn, Answer, Citation, DocumentSummary
+from rag.types import AlsoIn, Answer, Citation, DocumentSummary, Run
 
 if TYPE_CHECKING:
     from rag.ingest import IngestReport
@@ -37,6 +39,10 @@ PASSED = {
 """Why a file was meant to be left out, in English and in Chinese."""
 
 
+_COUNTED = ("added", "updated", "unchanged", "removed", "failed", "passed")
+_CHANGES = {"added": ("added", "新增"), "updated": ("updated", "更新"), "removed": ("removed", "移除")}
+
+
 def message_language(setting: str, text: str = "") -> str:
     """ "zh" or "en": as set; else as the question is written; else as the system is set up."""
     if setting != "auto":
@@ -47,6 +53,15 @@ def message_language(setting: str, text: str = "") -> str:
     named = named or (locale.getlocale()[0] or "")
     return "zh" if named.lower().startswith(("zh", "chinese")) else "en"
 
+
+ENDINGS = {
+    "done": ("done", "完成"),
+    "broken": ("ended by an error", "因错误结束"),
+    "interrupted": ("interrupted", "已中断"),
+    "killed": ("killed", "被强行终止"),
+    None: ("not ended: at work, or killed", "未结束：正在运行或已被强行终止"),
+}
+"""How a run ended, in English and in Chinese."""
 
 POSSIBLY = ("Possibly, please check", "可能相关，请核对")
 """What is said of the sentences beside an abstention, in English and in Chinese."""
@@ -92,6 +107,29 @@ class Screen:
                 f"{english}; the store holds {held[0]} documents in {held[1]} passages.",
                 f"{chinese}；库中共有 {held[0]} 篇文档、{held[1]} 个段落。",
             )
+
+    def changes(self, report: "IngestReport") -> None:
+        """A line for each file that changed; those that failed are told apart."""
+        for kind, (english, chinese) in _CHANGES.items():
+            for name in getattr(report, kind):
+                self.say(f"{english} {name}", f"{chinese} {name}")
+
+    def runs(self, runs: Sequence[Run]) -> None:
+        """A row a run: tab-separated in a pipe."""
+        columns = ("run", "began", "ended", "s", *_COUNTED, "passages", "asked")
+        chinese = ("编号", "开始时间", "结束", "秒", "新增", "更新", "未变", "移除", "失败", "跳过", "段落", "路径")
+        self._rows(
+            chinese if self._chinese and self._console.is_terminal else columns,
+            [
+                (
+                    *(str(run.number), datetime.fromisoformat(run.began).astimezone().isoformat(" ", "seconds")[:19]),
+                    *(ENDINGS[run.ending][self._chinese], "-" if run.seconds is None else f"{run.seconds:.1f}"),
+                    *(str(run.counts.get(name, "-")) for name in _COUNTED),
+                    *(str(run.passages), one_line(" ".join(run.asked))),
+                )
+                for run in runs
+            ],
+        )
 
     def answer(self, answer: Answer) -> None:
         if answer.standalone_question != answer.question:

@@ -9,6 +9,7 @@
     │   ├── FactError               a title, date or metadata that no document can have
     │   ├── KeyNeededError          a server that others can reach, and no API key
     │   ├── KeyUnknownError         no API key of this name
+    │   ├── RunMissingError         no run of this number in the log
     │   ├── KeyTakenError           an API key of this name is there already
     │   ├── QASetError              a Q&A set that breaks the format (names the line)
     │   └── TooFewError             a Q&A set too small to calibrate on
@@ -110,6 +111,11 @@ class KeyNeededError(UsageError):
 class KeyUnknownError(UsageError):
     en = "{name}: no such API key; see: rag keys list"
     zh = "{name}：没有这个 API 密钥，请查看：rag keys list"
+
+
+class RunMissingError(UsageError):
+    en = "{number}: no such run; see: rag docs log"
+    zh = "{number}：没有这次运行的记录，请查看：rag docs log"
 
 
 class KeyTakenError(UsageError):

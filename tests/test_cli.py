@@ -425,3 +425,70 @@ def test_an_ingest_killed_at_any_moment_goes_on_where_it_was(embedder: Embedder,
         acknowledged = listed
     assert rag("ingest", "-q", seeds, store=own).returncode == 0
     assert "All is well: 14 documents" in rag("verify", store=own).stdout
+
+
+# --- following a folder, and the log of runs -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_folder_is_followed_until_a_signal_ends_it(embedder: Embedder, tmp_path: Path, how: signal.Signals) -> None:
+    store, folder = tmp_path / "vectorstore", tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.txt").write_text("第一句话在这里。")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rag", "ingest", "--watch", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"RAG_STORE": str(store), "RAG_LANGUAGE": "en"},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("1 added, 0 updated")
+    assert process.stdout.readline() == "Following; end it with Ctrl-C.\n"
+    (folder / "b.txt").write_text("第二句话在这里。")
+    assert process.stdout.readline() == "added docs/b.txt\n"
+    (folder / "a.txt").unlink()
+    assert process.stdout.readline() == "removed docs/a.txt\n"
+    process.send_signal(how)
+    out, told = process.communicate(timeout=60)
+    assert (process.returncode, out, told) == (0, "", "")
+    assert rag("verify", store=store).returncode == 0
+    runs = json.loads(rag("docs", "log", "--json", store=store).stdout)
+    assert [(run["ending"], run["counts"]["added"], run["counts"]["removed"]) for run in runs] == [
+        ("done", 0, 1),
+        ("done", 1, 0),
+        ("done", 1, 0),
+    ]
+
+
+def test_the_log_says_what_every_run_did_and_which_was_killed(embedder: Embedder, tmp_path: Path) -> None:
+    store, folder = tmp_path / "vectorstore", tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.txt").write_text("第一句话在这里。")
+    (folder / "b.txt").write_bytes(bytes(range(256)) * 9)
+    assert rag("ingest", folder, store=store).returncode == 1
+    header, row = (line.split("\t") for line in rag("docs", "log", store=store).stdout.splitlines())
+    told = dict(zip(header, row, strict=True))
+    assert (told["run"], told["ended"], told["added"], told["failed"], told["asked"]) == (
+        *("1", "done", "1", "1"),
+        str(folder),
+    )
+    one = rag("docs", "log", "1", store=store).stdout.splitlines()
+    assert len(one) == 3
+    assert one[2].startswith("docs/b.txt: not a text file")
+    assert "不是文本文件" in rag("docs", "log", "1", store=store, RAG_LANGUAGE="zh").stdout
+    assert json.loads(rag("docs", "log", "1", "--json", store=store).stdout)["failed"][0]["kind"] == "NotTextError"
+    assert one_line(rag("docs", "log", "7", store=store), 2) == "7: no such run; see: rag docs log"
+
+    (folder / "long.txt").write_text("".join(f"第{n}句话写在这里，说的是第{n}件事情。\n" for n in range(3000)))
+    command = [sys.executable, "-m", "rag", "ingest", "-q", str(folder)]
+    process = subprocess.Popen(command, env=os.environ | {"RAG_STORE": str(store)})
+    while len(json.loads(rag("docs", "log", "--json", store=store).stdout)) < 2:
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert "not ended: at work, or killed" in rag("docs", "log", store=store).stdout
+    (folder / "long.txt").unlink()
+    rag("ingest", folder, store=store)
+    endings = [run["ending"] for run in json.loads(rag("docs", "log", "--json", store=store).stdout)]
+    assert endings == ["done", "killed", "done"]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rag.commands.options import JsonOption, StoreOption, screen_of
-from rag.errors import PathMissingError
+from rag.errors import PathMissingError, RunMissingError
 from rag.settings import load_settings
 
 docs = typer.Typer(no_args_is_help=True, help="List, show or remove stored documents.")
@@ -41,6 +41,30 @@ def docs_duplicates(store: StoreOption = None, as_json: JsonOption = False) -> N
         print(json.dumps([[dataclasses.asdict(one) for one in group] for group in groups], ensure_ascii=False))
     else:
         screen_of(settings).duplicates(groups)
+
+
+@docs.command("log")
+def docs_log(
+    number: Annotated[int | None, typer.Argument(help="Of one run: with every file that it could not take in.")] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The runs that took documents in, newest first: when, what was asked, what became of it, how it ended."""
+    from rag.store import open_store
+
+    settings = load_settings(store=store)
+    with open_store(settings.store, None) as opened:
+        runs = [run for run in opened.runs() if number in (None, run.number)]
+    if number is not None and not runs:
+        raise RunMissingError(number=number)
+    if as_json:
+        told = [dataclasses.asdict(run) for run in runs]
+        print(json.dumps(told if number is None else told[0], ensure_ascii=False))
+        return
+    screen = screen_of(settings)
+    screen.runs(runs)
+    for failure in runs[0].failed if number is not None else ():
+        screen.say(failure.en, failure.zh)
 
 
 @docs.command("show")

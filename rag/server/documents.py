@@ -16,11 +16,12 @@ from starlette.datastructures import UploadFile
 
 from rag.documents import passage_id
 from rag.errors import RagError
+from rag.ingest import Progress, Stage
 from rag.server import problems, refusals
 from rag.server.describe import EVENTS, bearer
 from rag.server.describe import problems as told
 from rag.server.service import Service, Serviced, event_stream
-from rag.server.uploads import IngestOutcome, Progress, safe_name
+from rag.server.uploads import IngestOutcome, safe_name
 from rag.types import Document, DocumentSummary
 
 router = APIRouter(prefix="/documents", tags=["Documents"], dependencies=[Depends(bearer)])
@@ -115,7 +116,8 @@ _BODIES = {
 }
 _EVENTS = {
     "description": "What became of each file. With `Accept: text/event-stream` it comes as events: `progress` "
-    "(`file`, `done`, `total`), then `done` with the same object, or `error` with a problem.",
+    "(`stage`: read, split, embed or index; `file`, `done`, `total`), then `done` with the same object, or `error` "
+    "with a problem.",
     "model": IngestOutcome,
     "content": EVENTS,
 }
@@ -134,9 +136,9 @@ async def add_documents(request: Request, service: Serviced) -> Response:
     events: asyncio.Queue[str | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
-    def progress(name: str, done: int, total: int) -> None:
-        if name:
-            told = json.dumps({"file": name, "done": done, "total": total}, ensure_ascii=False)
+    def progress(stage: Stage, name: str, done: int, total: int) -> None:
+        if name or stage == "index":
+            told = json.dumps({"stage": stage, "file": name, "done": done, "total": total}, ensure_ascii=False)
             loop.call_soon_threadsafe(events.put_nowait, f"event: progress\ndata: {told}\n\n")
 
     task = asyncio.create_task(_ingest(service, staged, progress, problems.language(request.scope)))

@@ -1,7 +1,7 @@
 """A store in a folder on this machine: SQLite holds the truth, FAISS and Tantivy are derived from it."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -11,10 +11,22 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from rag.errors import StoreError, StoreMissingError
-from rag.store import database, files, rows, signatures
+from rag.store import database, files, rows, runs, signatures
 from rag.store.check import check_indexed
 from rag.store.opening import lock_for_writing, open_reader, open_writer, settings_of
-from rag.types import Document, DocumentSummary, Filter, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
+from rag.types import (
+    Document,
+    DocumentSummary,
+    Ending,
+    Failure,
+    Filter,
+    Fingerprint,
+    IndexedDocument,
+    Passage,
+    Run,
+    Sentence,
+    Vectors,
+)
 
 if TYPE_CHECKING:
     import filelock
@@ -128,6 +140,22 @@ class LocalStore:
         self._require_writer()
         with self._access(), database.transaction(self._db):
             rows.forget(self._db)
+
+    def begin_run(self, asked: Sequence[str]) -> int:
+        self._require_writer()
+        with self._access(), database.transaction(self._db):
+            return runs.begin(self._db, asked)
+
+    def end_run(
+        self, number: int, ending: Ending, counts: Mapping[str, int], passages: int, failed: Sequence[Failure]
+    ) -> None:
+        self._require_writer()
+        with self._access(), database.transaction(self._db):
+            runs.end(self._db, number, ending, counts, passages, failed)
+
+    def runs(self) -> list[Run]:
+        with self._access():
+            return runs.runs(self._db)
 
     def refresh(self) -> None:
         self._require_writer()

@@ -1,6 +1,6 @@
 """The Protocols that rooms are swapped by."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -9,11 +9,14 @@ from rag.types.values import (
     Answer,
     Document,
     DocumentSummary,
+    Ending,
+    Failure,
     Fingerprint,
     Hit,
     IndexedDocument,
     Mode,
     Passage,
+    Run,
     Sentence,
     SentenceReading,
     Turn,
@@ -97,6 +100,17 @@ class Store(Protocol):
 
     def forget(self) -> None:
         """Drop what was put by and no document came to use. Called once, after an ingest that came to its end."""
+
+    def begin_run(self, asked: Sequence[str]) -> int:
+        """Note that an ingest of these paths begins; its number, 1 or greater. Changes no generation."""
+
+    def end_run(
+        self, number: int, ending: Ending, counts: Mapping[str, int], passages: int, failed: Sequence[Failure]
+    ) -> None:
+        """Note how it ended."""
+
+    def runs(self) -> list[Run]:
+        """The newest first, of the last thousand."""
 
     def refresh(self) -> None:
         """Bring the derived indexes up to the committed generation. Called once after a series of add/remove."""

@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.errors import RagError
+
 Vectors = NDArray[np.float32]
 """float32 [n, dim], each row of unit length."""
 
@@ -234,6 +236,41 @@ class DocumentSummary:
     passages: int
     sha256: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+Ending = Literal["done", "broken", "interrupted", "killed"]
+"""How a run ended: at its end, by an error, by the user, or in the middle, without being able to say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that a run could not take in, and why, in one line of each language."""
+
+    path: str  # "" where it ended the run
+    kind: str  # name of the error's class
+    en: str
+    zh: str
+
+    @classmethod
+    def of(cls, path: str, error: RagError) -> "Failure":
+        return cls(path, type(error).__name__, error.message("en"), error.message("zh"))
+
+    def message(self, language: str) -> str:
+        return self.zh if language == "zh" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a store remembers of one ingest. Only the last run can have no ending: it is at work, or was killed."""
+
+    number: int
+    began: str  # ISO, UTC
+    asked: tuple[str, ...]  # files and folders, as they were given
+    ending: Ending | None
+    seconds: float | None
+    counts: Mapping[str, int]  # of files: added, updated, unchanged, removed, failed, passed
+    passages: int
+    failed: tuple[Failure, ...]
 
 
 @dataclass(frozen=True, slots=True)

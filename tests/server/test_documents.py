@@ -89,10 +89,13 @@ def test_progress_comes_as_events(running: Running, http) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [dict(line.split(": ", 1) for line in event.split("\n")) for event in answer.text.split("\n\n") if event]
     assert {event["event"] for event in events[:-1]} == {"progress"}
-    assert {json.loads(event["data"])["file"] for event in events[:-1]} == {
-        "vectorstore-files/a.txt",
-        "vectorstore-files/b.txt",
-    }
+    told = [json.loads(event["data"]) for event in events[:-1]]
+    names = {"vectorstore-files/a.txt", "vectorstore-files/b.txt"}
+    for stage, files in {"read": names, "split": names, "embed": names, "index": {""}}.items():
+        assert {one["file"] for one in told if one["stage"] == stage} == files
+    stages = [one["stage"] for one in told]
+    assert (stages[0], stages[-1]) == ("read", "index")
+    assert all(0 <= one["done"] <= one["total"] for one in told)
     assert events[-1]["event"] == "done"
     assert len(json.loads(events[-1]["data"])["documents"]) == 2
 

@@ -1,5 +1,6 @@
 """The chat page in Chromium, over `rag serve` with the real models and the seeds."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -194,6 +195,30 @@ def test_the_nearest_sentences_for_anybody(opened: Open, silent: Running, width:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     colours = "['.nearest p', '.nearest mark'].map(one => getComputedStyle(document.querySelector(one)).color)"
     assert len(set(page.evaluate(colours))) == 2  # the words marked stand out of a sentence that is held back
+
+
+def test_while_a_file_is_taken_in_its_stage_and_count_are_shown(opened: Open, tmp_path: Path) -> None:
+    page = opened()
+    page.get_by_role("button", name="文档", exact=True).click()
+    expect(page.locator(".documents li")).to_have_count(14)
+    source = tmp_path / "长.txt"
+    source.write_text("".join(f"第{n}号车间去年生产了{n}00万套产品。\n" for n in range(1, 160)), "utf-8")
+    page.evaluate(
+        """window.seen = []; new MutationObserver(() => seen.push(document.querySelector(".uploads").innerText))
+           .observe(document.querySelector(".uploads"), { subtree: true, childList: true, characterData: true })"""
+    )
+    page.set_input_files("#files", source)
+    expect(page.locator(".uploads progress")).to_be_visible()
+    expect(page.locator(".uploads .added")).to_have_text("已添加 长.txt")
+    seen = page.evaluate("seen")
+    assert any(line.startswith("正在读取 长.txt") for line in seen)
+    assert any(re.match(r"正在嵌入 长.txt：64 / \d+ 句段", line) for line in seen)
+    assert any(line.startswith("正在建立索引 长.txt") for line in seen)
+    page.fill("#find", "长.txt")
+    page.locator(".remove").click()
+    page.locator("#dialog .danger").click()
+    page.fill("#find", "")
+    expect(page.locator(".documents li")).to_have_count(14)
 
 
 def test_a_file_is_added_asked_about_and_removed(opened: Open, tmp_path: Path) -> None:

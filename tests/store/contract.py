@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag.types import Filter, IndexedDocument, Store
+from rag.types import Failure, Filter, IndexedDocument, Store
 
 from .compare import assert_same_answers
 from .reference import ReferenceStore, meets
@@ -191,6 +191,21 @@ class StoreContract:
         assert store.generation == 1
         store.add("a.txt", [])
         assert (store.generation, store.sources()) == (2, {})
+
+    def test_runs_are_remembered_and_one_that_never_ended_shows(self, store: Store) -> None:
+        assert store.runs() == []
+        generation = store.generation
+        assert store.begin_run(["seeds", "\udcff.txt"]) == 1
+        (run,) = store.runs()
+        assert (run.number, run.asked, run.ending, run.seconds) == (1, ("seeds", "\udcff.txt"), None, None)
+        why = Failure("a.txt", "EmptyFileError", "no text", "没有文字")
+        assert store.begin_run(["b"]) == 2
+        store.end_run(2, "done", {"added": 3, "failed": 1}, 12, [why])
+        second, first = store.runs()
+        assert (first.ending, second.ending, second.counts) == ("killed", "done", {"added": 3, "failed": 1})
+        assert (second.passages, second.failed) == (12, (why,))
+        assert second.seconds is not None
+        assert store.generation == generation
 
     def test_ids_are_answered_in_the_order_asked_for(self, store: Store) -> None:
         (indexed,) = make_file("a.txt")

@@ -3,15 +3,28 @@
 import re
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date
 from math import log
 
 import numpy as np
 
 from rag.text import overlap
-from rag.types import Document, DocumentSummary, Filter, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
+from rag.types import (
+    Document,
+    DocumentSummary,
+    Ending,
+    Failure,
+    Filter,
+    Fingerprint,
+    IndexedDocument,
+    Passage,
+    Run,
+    Sentence,
+    Vectors,
+)
 
 
 class ReferenceStore:
@@ -22,6 +35,7 @@ class ReferenceStore:
         self.generation = 0
         self._files: dict[str, list[IndexedDocument]] = {}
         self._put_by: dict[str, Vectors] = {}
+        self._runs: list[Run] = []
 
     def add(self, path: str, documents: Sequence[IndexedDocument]) -> None:
         for indexed in documents:
@@ -70,6 +84,21 @@ class ReferenceStore:
 
     def forget(self) -> None:
         self._put_by.clear()
+
+    def begin_run(self, asked: Sequence[str]) -> int:
+        self._runs = [replace(run, ending=run.ending or "killed") for run in self._runs]
+        number = len(self._runs) + 1
+        self._runs.insert(0, Run(number, "", tuple(asked), None, None, {}, 0, ()))
+        return number
+
+    def end_run(
+        self, number: int, ending: Ending, counts: Mapping[str, int], passages: int, failed: Sequence[Failure]
+    ) -> None:
+        ended = {"ending": ending, "seconds": 0.0, "counts": counts, "passages": passages, "failed": tuple(failed)}
+        self._runs = [replace(run, **ended) if run.number == number else run for run in self._runs]
+
+    def runs(self) -> list[Run]:
+        return self._runs
 
     def refresh(self) -> None:
         pass

@@ -23,7 +23,7 @@ from rag.documents.readers import (
     xlsx,
 )
 from rag.documents.readers.encoding import decode
-from rag.documents.readers.part import Member, Part, Read, Source, inner_name
+from rag.documents.readers.part import Member, Part, Read, Source, inner_name, reason_of
 from rag.errors import DamagedFileError, DocumentError, FormatUnknownError, LimitError, NotTextError, ProtectedFileError
 
 
@@ -257,7 +257,5 @@ def _read(source: Source) -> Iterator[Part | Member]:
     except RecursionError:
         raise LimitError(path=source.path, what_en="levels", what_zh="嵌套层数", limit="1,000") from None
     except Exception as error:  # a library's reader may raise anything over a damaged file
-        reason = " ".join(str(error).split())[:100]
-        raise DamagedFileError(
-            path=source.path, reason=f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-        ) from error
+        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise DamagedFileError(path=source.path, reason=reason_of(told)) from error

@@ -52,7 +52,7 @@ class Source:
 
     def damaged(self, reason: object) -> NoReturn:
         """Raises DamagedFileError."""
-        raise DamagedFileError(path=self.path, reason=" ".join(str(reason).split())[:120] or type(reason).__name__)
+        raise DamagedFileError(path=self.path, reason=reason_of(reason) or type(reason).__name__)
 
     def over(self, english: str, chinese: str, limit: object) -> NoReturn:
         """Raises LimitError: more `english` (`chinese`) than `limit`."""
@@ -86,6 +86,11 @@ Read = Callable[[Source], Iterable[Part | Member]]
 def one_line(name: str) -> str:
     """A path as it can be shown and stored: what would break the line, turn it round or be no character is escaped."""
     return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), name)
+
+
+def reason_of(told: object) -> str:
+    """What a library complains of, short, and to be shown anywhere: it may quote the file."""
+    return one_line(" ".join(str(told).split()))[:120]
 
 
 def inner_name(name: str) -> str:
