@@ -109,6 +109,9 @@ def survey(
             report.failed.append((name, error))
             continue
         report.failed.extend((str(error.facts["path"]), error) for error in reading.failed)
+        if stored.get(name) == reading.documents[0].sha256:  # read again for what could not be read, which still cannot
+            report.unchanged.append(name)
+            continue
         yield name, reading
         (report.updated if name in stored else report.added).append(name)
     folders = [PurePosixPath(cited_path(path, base)) for path in paths if path.is_dir()]

@@ -78,6 +78,11 @@ def printed_lines(pieces: Sequence[Piece]) -> list[Printed]:
     return _spaced([line for block in _blocks(list(pieces)) for line in _rows(block)])
 
 
+def in_reading_order(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces of one page as its lines have them."""
+    return [piece for block in _blocks(list(pieces)) for row in _grouped(block) for piece in row]
+
+
 def _blocks(pieces: list[Piece]) -> list[list[Piece]]:
     """Blocks in reading order: what crosses a gutter parts the columns above it from those below."""
     gutter = _gutter(pieces)
@@ -139,7 +144,19 @@ def _is_prose(pieces: Sequence[Piece], size: float) -> bool:
 
 
 def _rows(pieces: Sequence[Piece]) -> list[Printed]:
-    """Pieces at the same height are a line; two such lines of several pieces each, one below the other, a table."""
+    """The lines of a block; two of several pieces each, one below the other, are a table."""
+    rows = _grouped(pieces)
+    wide = [len(row) > 1 for row in rows]
+    lines = []
+    for n, row in enumerate(rows):
+        table = wide[n] and any(wide[m] for m in (n - 1, n + 1) if 0 <= m < len(rows))
+        text = (" | " if table else " ").join(piece.text for piece in row)
+        lines.append(Printed(text, min(p.top for p in row), max(p.size for p in row), cells=table))
+    return lines
+
+
+def _grouped(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Pieces at the same height, from left to right."""
     rows: list[list[Piece]] = []
     for piece in sorted(pieces, key=lambda p: ((p.top + p.bottom) / 2, p.left)):
         last = rows[-1][-1] if rows else None
@@ -147,14 +164,7 @@ def _rows(pieces: Sequence[Piece]) -> list[Printed]:
             rows[-1].append(piece)
         else:
             rows.append([piece])
-    wide = [len(row) > 1 for row in rows]
-    lines = []
-    for n, row in enumerate(rows):
-        row.sort(key=lambda p: p.left)
-        table = wide[n] and any(wide[m] for m in (n - 1, n + 1) if 0 <= m < len(rows))
-        text = (" | " if table else " ").join(piece.text for piece in row)
-        lines.append(Printed(text, min(p.top for p in row), max(p.size for p in row), cells=table))
-    return lines
+    return [sorted(row, key=lambda p: p.left) for row in rows]
 
 
 def _spaced(lines: Sequence[Printed]) -> list[Printed]:
