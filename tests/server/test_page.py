@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from rag.server.keys import KeyFile
 from rag.server.pages import FOLDER
 from tests.conftest import FakeEmbedder
+from tests.documents.corpus import FACTS, pdf
 from tests.server.conftest import SALES, make_settings
 from tests.server.running import Running, served, serving
 
@@ -533,3 +534,39 @@ def test_closing_twice_keeps_the_conversation(opened: Open, close: str) -> None:
     expect(page.locator(".exchange")).to_have_count(1)
     page.locator("#documents").click()
     expect(page.locator(".documents li")).to_have_count(14)
+
+
+def test_a_citation_of_a_pdf_opens_the_page_as_it_is_printed(opened: Open, tmp_path: Path) -> None:
+    made = pdf("概览.pdf")
+    (tmp_path / made.name).write_bytes(made.data)
+    with served(tmp_path / "vectorstore", RAG_MIN_CONFIDENCE="0") as (running, _):
+        page = opened(url=running.url)
+        page.get_by_role("button", name="文档", exact=True).click()
+        page.set_input_files("#files", tmp_path / made.name)
+        expect(page.locator(".uploads .added")).to_have_text("已添加 概览.pdf", timeout=60_000)
+        page.keyboard.press("Escape")
+        fact = FACTS[7]
+        put(page, fact.question)
+        assert fact.value in last(page)
+        page.locator(".mark").first.click()
+        drawn = page.locator("#pane canvas")
+        expect(drawn).to_be_visible(timeout=60_000)
+        expect(drawn).to_have_attribute("aria-label", f"第 {made.places[fact][1:]} 页，所引文字已标出")
+        expect(page.locator("#pane .text")).to_be_hidden()
+        yellow = """canvas => {
+            const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const rows = [];
+            for (let n = 0; n < data.length; n += 4)
+                if (data[n] === 255 && data[n + 1] === 214 && data[n + 2] === 10) rows.push(Math.floor(n / 4 / width));
+            const { top, height: shown } = canvas.getBoundingClientRect();
+            return [rows[0], rows.at(-1)].map((row) => top + (row / height) * shown);
+        }"""
+        top, bottom = drawn.evaluate(yellow)
+        assert 60 < top < bottom < 800  # what is cited is in sight
+        check_access(page)
+        page.get_by_role("button", name="文字").click()
+        expect(drawn).to_be_hidden()
+        expect(page.locator("#pane mark.here")).to_contain_text(fact.value)
+        expect(page.locator("#pane mark.here")).to_be_in_viewport()
+        page.get_by_role("button", name="原页").click()
+        expect(drawn).to_be_visible()
