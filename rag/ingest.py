@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -58,15 +59,17 @@ def ingest(
     progress: Progress = lambda *_: None,
     fields: Mapping[str, str] | None = None,
     apart: Sequence[Path] = (),
+    reader: DocumentReader | None = None,
 ) -> IngestReport:
     """Bring `store` up to date with files and folders.
 
     A file that is unchanged since it was stored is left as it is; of a folder, files that are gone are removed. One
     file that cannot be read is reported and the others go on. Documents are cited relative to `base` where they lie
     under it. `fields` names the text, title and date of records; `apart` are folders that hold no documents, such as
-    the store's. Raises PathMissingError before anything is written, and StoreError.
+    the store's; a `reader` that is at hand already is taken, with its own limits and fields. Raises PathMissingError
+    before anything is written, and StoreError.
     """
-    with DocumentReader(Limits(megabytes=limit_mb), fields) as reader:
+    with nullcontext(reader) if reader else DocumentReader(Limits(megabytes=limit_mb), fields) as reader:
         report = IngestReport()
         for name, reading in survey(paths, store.sources(), reader, report, base=base, progress=progress, apart=apart):
             indexed = [index_document(document, embedder, progress, store) for document in reading.documents]

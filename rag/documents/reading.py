@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import rag.errors
-from rag.documents.build import Reading, build, holds, read_bytes
+from rag.documents.build import Reading, build, content_sha256, holds, read_bytes
 from rag.documents.readers import Cited, Drawn, Limits, Source, needs_no_library
 from rag.errors import DocumentError, LimitError, ReaderCrashedError
 from rag.text import dictionary_folder
@@ -31,8 +31,10 @@ class DocumentReader:
     memory and time: a file that makes it crash or hang costs that file, and the next one gets a new worker.
     """
 
-    def __init__(self, limits: Limits, fields: Mapping[str, str] | None = None) -> None:
+    def __init__(self, limits: Limits, fields: Mapping[str, str] | None = None, *, keep: bool = False) -> None:
+        """With `keep`, a file that is read again, of the same path and content, is not read twice."""
         self._limits = limits
+        self._kept: dict[tuple[str, str], Reading] | None = {} if keep else None
         self._fields = dict(fields or {})
         self._worker: subprocess.Popen[bytes] | None = None
 
@@ -43,7 +45,14 @@ class DocumentReader:
     def read(self, file: Path, path: str) -> Reading:
         """The documents of `file`, cited by `path`. Raises PathMissingError or DocumentError, naming `path`."""
         source = Source(path, read_bytes(file, path, self._limits.megabytes), self._limits, self._fields)
-        return build(source) if needs_no_library(source) else _reading(self._ask(source))
+        if needs_no_library(source):
+            return build(source)
+        if self._kept is None:
+            return _reading(self._ask(source))
+        key = path, content_sha256(source.data, self._fields)
+        if key not in self._kept:
+            self._kept[key] = _reading(self._ask(source))
+        return self._kept[key]
 
     def draw(self, file: Path, path: str, sha256: str, cited: Cited) -> Drawn | None:
         """A page of `file`, from which a document of `sha256` was read; None where it has changed since then. Raises
