@@ -19,19 +19,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import numpy as np
 import pypdfium2
+import regex
 from PIL import Image, ImageFilter
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.platypus import BaseDocTemplate, Frame, PageTemplate, Paragraph
+from reportlab.pdfgen.canvas import Canvas
 
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.documents import read_documents
@@ -47,6 +46,7 @@ from tests.documents.corpus import FACTS, MAKERS, Fact, Made, pdf, slides, word,
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 _DOTS = 200  # an inch
+_FONT, _SIZE, _WIDE, _LINES = "STSong-Light", 9.5, 230.0, 50  # of the seeds as they are printed
 _QUALITY = 60  # of the JPEG that a scanner makes
 
 
@@ -166,7 +166,7 @@ def _ask_seeds(settings: Settings, embedder: Embedder, reader: Reader | None, mo
     """The development half that the seeds answer, nothing abstained from: right answers, and right file cited."""
     questions = [one for one in open_set(SEEDS / "qa.jsonl").questions() if one.split == "dev" and one.answerable]
     texts = {file.name: file.read_bytes() for file in sorted(SEEDS.glob("*.txt"))}
-    printed = {name: print_in_columns(data.decode()) for name, data in texts.items()}
+    printed = {name: print_in_columns(_as_written(SEEDS / name)) for name in texts}
     print(f"\n| seeds, {len(questions)} questions | right answer | right file | seconds to read |\n|---|--:|--:|--:|")
     for kind, files in (
         ("text", texts),
@@ -193,20 +193,43 @@ def _ask_seeds(settings: Settings, embedder: Embedder, reader: Reader | None, mo
         print(f"| {kind} | {np.mean(right):.3f} | {np.mean(cited):.3f} | {seconds:.0f} |", flush=True)
 
 
+def _as_written(file: Path) -> str:
+    """A paragraph a line: the files of the seeds break lines as the pages did that they were taken from."""
+    found = []
+    for document in read_documents(file, file.name, 100):
+        title, _, body = document.text.partition("\n")
+        found += [title, *([document.date] if document.date else []), body]
+    return "\n".join(found)
+
+
 def print_in_columns(text: str) -> bytes:
-    """A text as a PDF of two columns, a paragraph a line."""
-    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
-    style = ParagraphStyle(
-        "body", fontName="STSong-Light", fontSize=9.5, leading=14, wordWrap="CJK", firstLineIndent=19
-    )
-    width, height = A4
-    wide = (width - 112 - 24) / 2
-    frames = [Frame(56 + n * (wide + 24), 56, wide, height - 112, 0, 0, 0, 0, id=str(n)) for n in range(2)]
+    """A text as a PDF of two columns, a paragraph a line, its first line indented; names and numbers stay whole."""
+    pdfmetrics.registerFont(UnicodeCIDFont(_FONT))
     out = io.BytesIO()
-    document = BaseDocTemplate(out, pagesize=A4)
-    document.addPageTemplates([PageTemplate("page", frames)])
-    document.build([Paragraph(escape(line.strip()), style) for line in text.splitlines() if line.strip()])
+    canvas = Canvas(out, pagesize=A4)
+    lines = [line for paragraph in text.splitlines() for line in _typeset(paragraph.strip())]
+    for n, (indent, line) in enumerate(lines):
+        page, place = divmod(n, 2 * _LINES)
+        if page and not place:
+            canvas.showPage()
+        if not place:
+            canvas.setFont(_FONT, _SIZE)
+        column, row = divmod(place, _LINES)
+        canvas.drawString(56 + column * (_WIDE + 24) + indent, A4[1] - 70 - 14 * row, line)
+    canvas.save()
     return out.getvalue()
+
+
+def _typeset(paragraph: str) -> Iterator[tuple[float, str]]:
+    """(points that it is indented by, line)."""
+    line, indent = "", 2 * _SIZE
+    for piece in regex.findall(r"(?:[!-~]{1,40}|.)[，。、；：？！”）》]*", paragraph):
+        if line and pdfmetrics.stringWidth(line + piece, _FONT, _SIZE) > _WIDE - indent:
+            yield indent, line
+            line, indent = "", 0.0
+        line += piece
+    if line:
+        yield indent, line
 
 
 # --- PDF readers side by side ------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Characters with their places on a page -> its lines in reading order: columns one after the other, tables by row."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
@@ -37,6 +37,8 @@ class Printed:
     size: float
     gap: int = 0  # empty lines before it
     cells: bool = False  # a row of a table
+    inset: float | None = None  # sizes from the left edge of its column; None where no such edge is seen
+    short: float = 0.0  # sizes that it ends before the right edge
 
 
 def pieces_of(characters: Iterable[tuple[str, float, float, float, float]]) -> list[Piece]:
@@ -152,7 +154,24 @@ def _rows(pieces: Sequence[Piece]) -> list[Printed]:
         table = wide[n] and any(wide[m] for m in (n - 1, n + 1) if 0 <= m < len(rows))
         text = (" | " if table else " ").join(piece.text for piece in row)
         lines.append(Printed(text, min(p.top for p in row), max(p.size for p in row), cells=table))
-    return lines
+    return _with_edges(lines, [(row[0].left, row[-1].right) for row in rows])
+
+
+def _with_edges(lines: Sequence[Printed], ends: Sequence[tuple[float, float]]) -> list[Printed]:
+    """With how far they stand from the edges of their column, where several lines stand at each."""
+    size = median(line.size for line in lines)
+    left, right = _edge([a for a, _ in ends], size, min), _edge([b for _, b in ends], size, max)
+    if left is None or right is None:
+        return list(lines)
+    return [
+        replace(line, inset=(a - left) / size, short=(right - b) / size)
+        for line, (a, b) in zip(lines, ends, strict=True)
+    ]
+
+
+def _edge(places: Sequence[float], size: float, outermost: Callable[..., float]) -> float | None:
+    """Where, outermost, at least three lines begin or end; None where there is no such place."""
+    return outermost((at for at in places if sum(abs(at - other) < size / 2 for other in places) >= _FEW), default=None)
 
 
 def _grouped(pieces: Sequence[Piece]) -> list[list[Piece]]:
@@ -175,5 +194,5 @@ def _spaced(lines: Sequence[Printed]) -> list[Printed]:
     for above, line in pairwise(lines):
         step = line.top - above.top
         gap = max(0, round(step / usual - 1)) if usual and step > 0 else 0
-        spaced.append(Printed(line.text, line.top, line.size, min(gap, 3), line.cells))
+        spaced.append(replace(line, gap=min(gap, 3)))
     return spaced

@@ -13,6 +13,11 @@ from rag.documents.readers.layout import Printed
 _EDGE = 2  # lines at the head and the foot of a page that may be furniture
 _SAME_HEIGHT = 12  # points, give or take as many: a scanned sheet lies elsewhere each time
 _LARGER = 1.12  # times the size of the running text: a heading
+_INDENT = (1.0, 4.5)  # sizes that the first line of a paragraph begins further in, where paragraphs are told so
+_INDENTED = 3  # lines of a file that begin so
+_AT_EDGE = 0.6  # sizes
+_FULL = 1.3  # sizes that a full line may lack, for a mark that may not begin the next one
+_NARROW = 0.6  # sizes: a letter or a figure, which are not parted from those beside them
 _LONGEST_HEADING = 80  # characters
 
 
@@ -47,29 +52,43 @@ def _paragraphs(pages: Sequence[Sequence[Printed]]) -> Iterator[Paragraph]:
     body = median(sizes) if sizes else 0.0
     ranks = sorted({round(line.size) for page in pages for line in page if _is_heading(line, body)}, reverse=True)
     lines = _whole_words([(number, line) for number, page in enumerate(pages, 1) for line in page])
-    heading: Paragraph | None = None
+    indents = sum(_is_indented(line) for _, line in lines) >= _INDENTED
+    last: Paragraph | None = None
     previous: Printed | None = None
     for number, line in lines:
+        here = Line(line.text, number)
         if _is_heading(line, body):
             level = min(ranks.index(round(line.size)) + 1, 6)
+            new = Paragraph((here,), Kind.HEADING, level, settled=True)
             near = previous is not None and line.top - previous.top < 2.2 * line.size
-            if heading is not None and heading.level == level and near and heading.lines[-1].number == number:
-                heading = replace(heading, lines=(*heading.lines, Line(line.text, number)))
-            else:
-                if heading is not None:
-                    yield heading
-                heading = Paragraph((Line(line.text, number),), Kind.HEADING, level, settled=True)
+            goes_on = near and last is not None and last.level == level and last.lines[-1].number == number
+        elif line.cells:
+            new, goes_on = Paragraph((here,), Kind.ITEM, settled=True), False
         else:
-            if heading is not None:
-                yield heading
-                heading = None
-            if line.cells:
-                yield Paragraph((Line(line.text, number),), Kind.ITEM, settled=True)
-            else:
-                yield Paragraph((Line(line.text, number),), gap=line.gap)
+            new = Paragraph((here,), gap=line.gap)
+            goes_on = indents and previous is not None and _goes_on(previous, line)
+        if last is not None and goes_on and last.kind is new.kind:
+            last = replace(last, lines=(*last.lines, here))
+        else:
+            if last is not None:
+                yield last
+            last = new
         previous = line
-    if heading is not None:
-        yield heading
+    if last is not None:
+        yield last
+
+
+def _goes_on(above: Printed, line: Printed) -> bool:
+    """Whether the print shows that a line continues the paragraph of the one read before it: it begins at the edge of
+    its column, and would not have fitted in above, as far as it may not be broken."""
+    if line.inset is None or above.inset is None or abs(line.inset) > _AT_EDGE or line.gap or above.cells:
+        return False
+    whole = regex.match(r"[!-~]*", line.text)
+    return above.short < _FULL + _NARROW * len(whole[0] if whole else "")
+
+
+def _is_indented(line: Printed) -> bool:
+    return line.inset is not None and _INDENT[0] < line.inset < _INDENT[1]
 
 
 def _is_heading(line: Printed, body: float) -> bool:
