@@ -16,12 +16,13 @@ export Q
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models ask test unit clients lint eval reading benchmark compare lock clean
+.PHONY: help setup models ocr ask test unit clients lint eval reading benchmark compare lock clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
 	@echo 'make unit          the tests that need no model, in seconds'
 	@echo 'make models        set up what other embedders (RAG_EMBEDDER), training and measuring need'
+	@echo 'make ocr           set up what scans and pictures need'
 	@echo 'make clients       the tests of the server with clients of others, which it installs'
 	@echo 'make lint          style, types, import rules'
 	@echo 'make eval          evaluate; reports go to out/'
@@ -64,13 +65,21 @@ $(VENV)/.ready-models: $(VENV)/.ready requirements-models.lock
 	@rm -rf $(VENV)/uv
 	@touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready-models requirements-dev.lock
+$(VENV)/.ready-ocr: $(VENV)/.ready requirements-ocr.lock
+	@$(get_uv)
+	@$(call install,-r requirements-ocr.lock)
+	@rm -rf $(VENV)/uv
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready-models $(VENV)/.ready-ocr requirements-dev.lock
 	@$(get_uv)
 	@$(call install,-r requirements-dev.lock)
 	@rm -rf $(VENV)/uv
 	@touch $@
 
 models: $(VENV)/.ready-models
+
+ocr: $(VENV)/.ready-ocr
 
 setup: $(VENV)/.ready-dev
 

@@ -22,7 +22,7 @@
     │   ├── ProtectedFileError      under a password
     │   ├── LimitError              asks for more pages, time, memory, ... than one file may
     │   ├── ReaderCrashedError      the process that read it died
-    │   ├── ScanError               pictures of pages, without text
+    │   ├── ScanError               pictures of pages, and the extra rag[ocr] is not installed
     │   ├── NoFieldError            no record has the field that was named
     │   ├── QASetFoundError         questions with answers: to evaluate with, nothing to answer from
     │   └── FileTooLargeError       over the size limit
@@ -173,8 +173,8 @@ class ReaderCrashedError(DocumentError):
 
 
 class ScanError(DocumentError):
-    en = "{path}: pictures of pages without text (a scan); it was left out. Save it with its text (OCR) and try again."
-    zh = "{path}：只有页面图像，没有文字（扫描件），已跳过；请先做文字识别（OCR）后重试。"
+    en = "{path}, page {pages}: a picture of text (a scan), for which OCR is needed; run: pip install 'rag[ocr]'"
+    zh = "{path} 第 {pages} 页：只有图像，没有文字（扫描件），需要文字识别（OCR），请运行：pip install 'rag[ocr]'"
 
 
 class NoFieldError(DocumentError):

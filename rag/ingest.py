@@ -71,6 +71,7 @@ def ingest(
     apart: Sequence[Path] = (),
     facts: Callable[[Sequence[Document]], Sequence[Document]] | None = None,
     gone: Sequence[str] = (),
+    reader: DocumentReader | None = None,
 ) -> IngestReport:
     """Bring `store` up to date with files and folders.
 
@@ -78,15 +79,16 @@ def ingest(
     file that cannot be read is reported and the others go on. Documents are cited relative to `base` where they lie
     under it. `fields` names the text, title and date of records; `apart` are folders that hold no documents, such as
     the store's. `facts` puts what is known of the documents of a file into them; then unchanged files are stored anew,
-    too. `gone` are files and folders, as they are cited, whose documents are to be removed. The store keeps account of
-    the run. Raises PathMissingError before anything is written, and StoreError.
+    too. `gone` are files and folders, as they are cited, whose documents are to be removed. A `reader` that is at hand
+    already is taken, with its own limits and fields. The store keeps account of the run. Raises PathMissingError before
+    anything is written, and StoreError.
     """
     for path in paths:
         if not path.exists():
             raise PathMissingError(path=path)
     report = IngestReport()
     with logged(store, [*map(str, paths), *gone], report):
-        with DocumentReader(Limits(megabytes=limit_mb), fields) as reader:
+        with nullcontext(reader) if reader else DocumentReader(Limits(megabytes=limit_mb), fields) as reader:
             known, anew = store.sources(), facts is not None
             found = survey(paths, known, reader, report, base=base, progress=progress, apart=apart, anew=anew)
             for name, reading in found:
@@ -179,6 +181,9 @@ def survey(
             report.failed.append((name, error))
             continue
         report.failed.extend((str(error.facts["path"]), error) for error in reading.failed)
+        if stored.get(name) == reading.documents[0].sha256:  # read again for what could not be read, which still cannot
+            report.unchanged.append(name)
+            continue
         yield name, reading
         (report.updated if name in stored else report.added).append(name)
     folders = [PurePosixPath(cited_path(path, base)) for path in paths if path.is_dir()]

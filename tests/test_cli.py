@@ -313,7 +313,7 @@ def test_bad_files_get_one_line_each_and_nothing_stored_is_lost(embedder: Embedd
         ("empty.txt", 1, "no text"),
         ("binary.txt", 1, "not a text file"),
         ("long.txt", 1, "150 MB is over the limit of 20 MB"),
-        ("picture.png", 1, "a picture; nothing here reads this kind of file"),
+        ("picture.png", 1, "damaged, or not what it seems to be (no picture"),
         ("gone.txt", 2, "no such file"),
     ]:
         result = rag("ingest", "--quiet", tmp_path / name, store=own)

@@ -16,7 +16,14 @@ from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.documents.readers import Limits, Part, Source, one_line, read_parts
 from rag.documents.readers.part import tidy
 from rag.documents.readers.text import loose_lines
-from rag.errors import DocumentError, EmptyFileError, FileTooLargeError, PathMissingError, UnreadableFileError
+from rag.errors import (
+    DocumentError,
+    EmptyFileError,
+    FileTooLargeError,
+    PathMissingError,
+    ScanError,
+    UnreadableFileError,
+)
 from rag.text import find_date
 from rag.types import Document, Section
 
@@ -93,6 +100,9 @@ def build(source: Source) -> Reading:
                 counts[path] += 1
     if not documents:
         raise failed[0] if failed else EmptyFileError(path=source.path)
+    if any(isinstance(error, ScanError) for error in failed):  # to be read again once OCR is there
+        sha256 = _without_ocr(sha256)
+        documents = [replace(document, sha256=sha256) for document in documents]
     return Reading(tuple(documents), tuple(failed))
 
 
@@ -102,6 +112,16 @@ def content_sha256(data: bytes, fields: Mapping[str, str]) -> str:
     for key in sorted(fields):
         sha256.update(f"\0{key}={fields[key]}".encode())
     return sha256.hexdigest()
+
+
+def holds(data: bytes, sha256: str) -> bool:
+    """Whether a document of this `sha256` was read from `data`, with or without OCR."""
+    whole = content_sha256(data, {})
+    return sha256 in (whole, _without_ocr(whole))
+
+
+def _without_ocr(sha256: str) -> str:
+    return hashlib.sha256(f"{sha256} without OCR".encode()).hexdigest()
 
 
 def _articles_of(part: Part) -> list[_Article]:

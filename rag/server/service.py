@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from rag.assistant import LocalAssistant
 from rag.server.keys import KeyFile
 from rag.server.metrics import Metrics
+from rag.server.pictures import Pictures
 from rag.server.refusals import HistoryTooLongError
 from rag.server.settings import ServerSettings
 from rag.server.uploads import Uploads
@@ -27,6 +28,7 @@ class Service:
     store: LocalStore  # opened for reading
     assistant: LocalAssistant  # over that store
     uploads: Uploads
+    pictures: Pictures
     reading: Worker
     writing: Worker  # ingests and removals: they go on beside answering
     keys: KeyFile

@@ -90,22 +90,26 @@ class Uploads:
         outcome = IngestOutcome()
         limit = self._settings.max_file_mb
         try:
-            with open_store(self._settings.store, fingerprint_of(self._embedder), write=True) as store:
+            with (
+                open_store(self._settings.store, fingerprint_of(self._embedder), write=True) as store,
+                DocumentReader(Limits(megabytes=limit), keep=True) as reader,
+            ):
                 files = []
-                with DocumentReader(Limits(megabytes=limit)) as reader:
-                    waiting = sorted(staged.iterdir())
-                    for number, file in enumerate(waiting):
-                        target = self._folder / file.name
-                        name = cited_path(target, self._base)
-                        progress("read", name, number, len(waiting))
-                        try:
-                            reader.read(file, name)
-                        except DocumentError as error:
-                            outcome.failed[name] = error.message(language)
-                            continue
-                        file.replace(target)
-                        files.append(target)
-                report = ingest(files, store, self._embedder, base=self._base, limit_mb=limit, progress=progress)
+                waiting = sorted(staged.iterdir())
+                for number, file in enumerate(waiting):
+                    target = self._folder / file.name
+                    name = cited_path(target, self._base)
+                    progress("read", name, number, len(waiting))
+                    try:
+                        reader.read(file, name)
+                    except DocumentError as error:
+                        outcome.failed[name] = error.message(language)
+                        continue
+                    file.replace(target)
+                    files.append(target)
+                report = ingest(
+                    files, store, self._embedder, base=self._base, limit_mb=limit, progress=progress, reader=reader
+                )
                 outcome.failed |= {name: error.message(language) for name, error in report.failed}
                 held = [cited_path(file, self._base) for file in files]
                 within = tuple(f"{name}/" for name in held)

@@ -52,7 +52,7 @@ class Document:
     text: str  # canonical
     sections: tuple[Section, ...]
     places: tuple[tuple[int, int], ...]  # (offset, number): from this offset on, it comes from this place, 1-based
-    sha256: str  # of the file's bytes
+    sha256: str  # of the file's bytes; another where pages were left out for want of OCR
     unit: str = "L"  # what `places` number, as a locator begins: see UNITS; for a sheet "Sales!R"
     metadata: Mapping[str, str] = field(default_factory=dict)  # to filter by; never quoted, never searched
 

@@ -162,10 +162,10 @@ def hostile() -> Iterator[Hostile]:
     yield "noise.xls", OLE + bytes(600) + "Workbook".encode("utf-16-le") + bytes(600), damaged
     yield "pages.pdf", many_pages(10_000), limit
     yield "loop.pdf", pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 1/Kids[2 0 R]>>"]), damaged
-    yield "scan.pdf", one_page(b"0 0 9 9 re f"), errors.ScanError
-    yield "bomb.pdf", one_page(zlib.compress(b" " * 80_000_000, 9), b"/Filter/FlateDecode"), errors.ScanError
+    yield "drawing.pdf", one_page(b"0 0 9 9 re f"), empty
+    yield "bomb.pdf", one_page(zlib.compress(b" " * 80_000_000, 9), b"/Filter/FlateDecode"), empty
     yield "only-head.pdf", b"%PDF-1.7\n", damaged
-    yield "picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), unknown
+    yield "picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), damaged
     yield "program.pdf", b"MZ" + bytes(range(256)) * 4, unknown
     yield "noise.txt", bytes(range(256)) * 40, errors.NotTextError
     yield "noise.bin", zlib.compress(bytes(range(256)) * 99), errors.NotTextError

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.documents import DocumentReader
 from rag.ingest import ingest
 from rag.server.uploads import safe_name
 from rag.store import open_store
@@ -127,6 +128,15 @@ def test_a_file_that_cannot_be_read_changes_nothing(running: Running, http) -> N
     assert (running.settings.uploads / "a.txt").read_bytes() == NEW
     assert list((running.settings.uploads / ".incoming").iterdir()) == []
     assert faults(running) == []
+
+
+def test_a_file_that_takes_long_to_read_is_read_once(http, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = DocumentReader._ask
+    monkeypatch.setattr(DocumentReader, "_ask", lambda self, source: [asked.append(source.path), ask(self, source)][1])
+    made = MAKERS["Word"]()
+    assert upload(http, ("once.docx", made.data)).json()["added"] == ["vectorstore-files/once.docx"]
+    assert asked == ["vectorstore-files/once.docx"]
 
 
 @pytest.mark.parametrize("kind", ["Word", "PDF", "Excel", "zip"])

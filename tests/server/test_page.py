@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from rag.server.keys import KeyFile
 from rag.server.pages import FOLDER
 from tests.conftest import FakeEmbedder
+from tests.documents.corpus import FACTS, pdf
 from tests.server.conftest import SALES, make_settings
 from tests.server.running import Running, put_in, served, serving
 
@@ -662,3 +663,39 @@ def test_the_other_documents_that_hold_a_sentence_stand_below_it(opened: Open, t
         other.locator("button").click()
         page.locator("#preview button").click() if page.locator("#preview").is_visible() else None
         expect(page.locator("#pane mark.here")).to_have_text(REPRINTED)
+
+
+def test_a_citation_of_a_pdf_opens_the_page_as_it_is_printed(opened: Open, tmp_path: Path) -> None:
+    made = pdf("概览.pdf")
+    (tmp_path / made.name).write_bytes(made.data)
+    with served(tmp_path / "vectorstore", RAG_MIN_CONFIDENCE="0") as (running, _):
+        page = opened(url=running.url)
+        page.get_by_role("button", name="文档", exact=True).click()
+        page.set_input_files("#files", tmp_path / made.name)
+        expect(page.locator(".uploads .added")).to_have_text("已添加 概览.pdf", timeout=60_000)
+        page.keyboard.press("Escape")
+        fact = FACTS[7]
+        put(page, fact.question)
+        assert fact.value in last(page)
+        page.locator(".mark").first.click()
+        drawn = page.locator("#pane canvas")
+        expect(drawn).to_be_visible(timeout=60_000)
+        expect(drawn).to_have_attribute("aria-label", f"第 {made.places[fact][1:]} 页，所引文字已标出")
+        expect(page.locator("#pane .text")).to_be_hidden()
+        yellow = """canvas => {
+            const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const rows = [];
+            for (let n = 0; n < data.length; n += 4)
+                if (data[n] === 255 && data[n + 1] === 214 && data[n + 2] === 10) rows.push(Math.floor(n / 4 / width));
+            const { top, height: shown } = canvas.getBoundingClientRect();
+            return [rows[0], rows.at(-1)].map((row) => top + (row / height) * shown);
+        }"""
+        top, bottom = drawn.evaluate(yellow)
+        assert 60 < top < bottom < 800  # what is cited is in sight
+        check_access(page)
+        page.get_by_role("button", name="文字").click()
+        expect(drawn).to_be_hidden()
+        expect(page.locator("#pane mark.here")).to_contain_text(fact.value)
+        expect(page.locator("#pane mark.here")).to_be_in_viewport()
+        page.get_by_role("button", name="原页").click()
+        expect(drawn).to_be_visible()

@@ -8,7 +8,7 @@ from typing import NoReturn
 import regex
 
 from rag.documents.paragraphs import Kind, Line, Paragraph
-from rag.errors import DamagedFileError, LimitError
+from rag.errors import DamagedFileError, DocumentError, LimitError
 
 _CONTROL = regex.compile(r"[\p{Cc}--[\t\n]]|[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]", flags=regex.V1)
 _UNPRINTABLE = regex.compile(r"[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -24,9 +24,12 @@ class Limits:
     members: int = 5_000  # files within an archive, all together
     nesting: int = 3  # archives within archives
     pages: int = 3_000
+    scans: int = 300  # pages that OCR reads
+    pixels: int = 60_000_000  # of a picture: A4 at 750 dots an inch
     cells: int = 2_000_000  # of a workbook
     characters: int = 30_000_000  # of its text
     seconds: int = 120
+    scan_seconds: int = 120  # for each page that OCR reads
     memory_megabytes: int = 2_000
 
 
@@ -38,6 +41,8 @@ class Source:
     data: bytes = field(repr=False)
     limits: Limits = Limits()
     fields: Mapping[str, str] = field(default_factory=dict)  # text, title, date, metadata -> its field in records
+    alive: Callable[[int], None] = field(default=lambda seconds: None, repr=False, compare=False)
+    """Called before each step of long work: it goes on, and the next step may take so many seconds."""
 
     @property
     def suffix(self) -> str:
@@ -79,8 +84,9 @@ class Member:
     data: bytes = field(repr=False)
 
 
-Read = Callable[[Source], Iterable[Part | Member]]
-"""A reader. Raises DocumentError; whatever else it raises is taken for a damaged file."""
+Read = Callable[[Source], Iterable[Part | Member | DocumentError]]
+"""A reader. Raises DocumentError, or gives it where a part of the file can be read all the same; whatever else it
+raises is taken for a damaged file."""
 
 
 def one_line(name: str) -> str:

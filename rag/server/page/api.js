@@ -62,6 +62,14 @@ export async function getDocument(id) {
   return (await send(`/documents/${encodeURIComponent(id)}`)).json();
 }
 
+// A page of a document as it is printed, what is cited marked on it. `markedAt` is a share of its height, or null.
+export async function pagePicture(one, page) {
+  const where = `/documents/${encodeURIComponent(one.document_id)}/pages/${page}`;
+  const response = await send(`${where}?start=${one.start}&end=${one.end}`);
+  const at = response.headers.get("X-Marked-At");
+  return { picture: await createImageBitmap(await response.blob()), markedAt: at === null ? null : Number(at) };
+}
+
 export async function removeDocument(id, all = false) {
   await send(`/documents/${encodeURIComponent(id)}${all ? "?all=true" : ""}`, { method: "DELETE" });
 }
