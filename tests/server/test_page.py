@@ -210,7 +210,7 @@ def test_while_a_file_is_taken_in_its_stage_and_count_are_shown(opened: Open, tm
     )
     page.set_input_files("#files", source)
     expect(page.locator(".uploads progress")).to_be_visible()
-    expect(page.locator(".uploads .added")).to_have_text("已添加 长.txt")
+    expect(page.locator(".uploads .added")).to_have_text("已添加 长.txt", timeout=60_000)
     seen = page.evaluate("seen")
     assert any(line.startswith("正在读取 长.txt") for line in seen)
     assert any(re.match(r"正在嵌入 长.txt：64 / \d+ 句段", line) for line in seen)
