@@ -1,4 +1,4 @@
-"""The command line: rag ingest, ask, chat, serve, keys, mcp, docs, verify, backup, doctor, eval, calibrate.
+"""The command line: rag ingest, ask, chat, serve, keys, mcp, docs, verify, backup, store, doctor, eval, calibrate.
 
 Exit codes: 0 answered or done, 1 failure, 2 wrong usage, 3 abstained. Results go to standard output; progress and
 messages to standard error. Heavy imports wait until a command needs them: `rag docs` loads no model.
@@ -18,6 +18,7 @@ import typer
 from rag.errors import PathMissingError, RagError
 from rag.server.commands import keys, serve
 from rag.settings import Settings, load_settings
+from rag.storing import store
 
 if TYPE_CHECKING:
     from rag.console import Screen
@@ -31,12 +32,14 @@ app = typer.Typer(
 docs = typer.Typer(no_args_is_help=True, help="List, show or remove stored documents.")
 app.add_typer(docs, name="docs")
 app.add_typer(keys, name="keys")
+app.add_typer(store, name="store")
 app.command()(serve)
 
 ABSTAINED = 3
 
 StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="Folder of the store. [RAG_STORE, default vectorstore]")
+    str | None,
+    typer.Option("--store", help="Folder of the store, or milvus://HOST:PORT. [RAG_STORE, default vectorstore]"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what went wrong.")]
@@ -96,7 +99,7 @@ def ingest(
             embedder = load_embedder(settings, progress)
             build_dictionary(settings.cache)
             use_dictionary(settings.cache)
-            with open_store(settings.store, fingerprint_of(embedder), write=True, rebuild=rebuild) as opened:
+            with open_store(settings.where, fingerprint_of(embedder), write=True, rebuild=rebuild) as opened:
                 limit = settings.max_file_mb
                 report = run(
                     paths, opened, embedder, base=base, limit_mb=limit, progress=progress, fields=fields, apart=apart
@@ -201,7 +204,7 @@ def docs_list(store: StoreOption = None, as_json: JsonOption = False) -> None:
     from rag.store import open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None) as opened:
+    with open_store(settings.where, None) as opened:
         documents = opened.documents()
     if as_json:
         print(json.dumps([dataclasses.asdict(document) for document in documents], ensure_ascii=False))
@@ -217,7 +220,7 @@ def docs_show(
     from rag.store import open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None) as opened:
+    with open_store(settings.where, None) as opened:
         wanted = [d.id for d in opened.documents() if document in (d.id, d.path)]
         texts = [found.text for one in wanted if (found := opened.document(one))]
     if not texts:
@@ -234,7 +237,7 @@ def docs_remove(
     from rag.store import open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None, write=True) as opened:
+    with open_store(settings.where, None, write=True) as opened:
         removed = opened.remove(path)
         opened.refresh()
     if not removed:
@@ -248,7 +251,7 @@ def verify(store: StoreOption = None) -> None:
     from rag.store import open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None) as opened:
+    with open_store(settings.where, None) as opened:
         faults = 0
         for fault in opened.verify():
             faults += 1
@@ -265,10 +268,13 @@ def verify(store: StoreOption = None) -> None:
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")], store: StoreOption = None) -> None:
     """Write a copy of the store as of one moment, also while a server or an ingest is at work on it."""
-    from rag.store import open_store
+    from rag.errors import StoreHereOnlyError
+    from rag.store import LocalStore, open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None) as opened:
+    with open_store(settings.where, None) as opened:
+        if not isinstance(opened, LocalStore):
+            raise StoreHereOnlyError(path=opened.path)
         opened.backup(file)
         documents = opened.document_count()
     _screen(settings).say(f"{file}: {documents} documents.", f"{file}：{documents} 篇文档。")

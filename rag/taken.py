@@ -33,7 +33,7 @@ def foresee(
     known: dict[str, str] = {}
     if not rebuild:
         try:
-            with open_store(settings.store, None) as store:
+            with open_store(settings.where, None) as store:
                 known = store.sources()
         except StoreMissingError:
             pass

@@ -87,7 +87,9 @@ class IndexedDocument:
     vectors: Vectors
     sentence_vectors: Vectors
     words: tuple[tuple[str, ...], ...]
-    embedded: tuple[str, ...] = ()  # the texts that the vectors are of, passages before sentences; () where not known
+    embedded: tuple[str | bytes, ...] = ()
+    """The texts that the vectors are of, or their digests as of a stored document: passages before sentences; () where
+    not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +315,10 @@ class Store(Protocol):
         """All documents, ordered by path and place in the file."""
 
     def document(self, document_id: str) -> Document | None: ...
+
+    def stored(self, path: str) -> list[IndexedDocument]:
+        """What was added as documents of exactly `path`, in the file's order, so that adding it to another store makes
+        the same there: sentences by their offsets, their vectors as they are kept, embedded texts by their digests."""
 
     def passages(self, passage_ids: Sequence[str]) -> list[Passage]:
         """In the order asked for; unknown ids are left out."""

@@ -6,6 +6,7 @@ import pytest
 from rag.store import open_store
 from rag.types import Store
 
+from .conftest import RunningMilvus
 from .contract import StoreContract
 from .reference import ReferenceStore
 from .samples import FINGERPRINT
@@ -15,6 +16,23 @@ class TestLocalStore(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         with open_store(tmp_path / "store", FINGERPRINT, write=True) as store:
+            yield store
+
+
+class TestMilvusLite(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        pytest.importorskip("milvus_lite", reason="the extra rag[milvus] is not installed")
+        with open_store(f"milvus://{tmp_path}/store.db", FINGERPRINT, write=True) as store:
+            yield store
+
+
+@pytest.mark.slow
+class TestMilvusServer(StoreContract):
+    @pytest.fixture
+    def store(self, milvus: RunningMilvus) -> Iterator[Store]:
+        milvus.wipe()
+        with open_store(milvus.address(), FINGERPRINT, write=True) as store:
             yield store
 
 
