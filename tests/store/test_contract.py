@@ -6,7 +6,6 @@ import pytest
 from rag.store import open_store
 from rag.types import Store
 
-from .conftest import RunningMilvus
 from .contract import StoreContract
 from .reference import ReferenceStore
 from .samples import FINGERPRINT
@@ -24,15 +23,6 @@ class TestMilvusLite(StoreContract):
     def store(self, tmp_path: Path) -> Iterator[Store]:
         pytest.importorskip("milvus_lite", reason="the extra rag[milvus] is not installed")
         with open_store(f"milvus://{tmp_path}/store.db", FINGERPRINT, write=True) as store:
-            yield store
-
-
-@pytest.mark.slow
-class TestMilvusServer(StoreContract):
-    @pytest.fixture
-    def store(self, milvus: RunningMilvus) -> Iterator[Store]:
-        milvus.wipe()
-        with open_store(milvus.address(), FINGERPRINT, write=True) as store:
             yield store
 
 

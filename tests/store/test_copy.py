@@ -12,7 +12,6 @@ from rag.store import open_store
 from rag.store.copy import copy_store, differences
 
 from .compare import assert_same_answers
-from .conftest import RunningMilvus
 from .reference import ReferenceStore
 from .samples import FINGERPRINT, make_document, make_file
 
@@ -27,13 +26,17 @@ with open_store(sys.argv[1], None) as source:
 """
 
 
-@pytest.fixture
-def reference() -> ReferenceStore:
+def some_documents() -> ReferenceStore:
     reference = ReferenceStore(FINGERPRINT)
     for i in range(_FILES):
         reference.add(f"新闻/{i}.txt", make_file(f"新闻/{i}.txt", documents=1 + i % 2))
     reference.add("长.md", [make_document("长.md", passages=60)])
     return reference
+
+
+@pytest.fixture
+def reference() -> ReferenceStore:
+    return some_documents()
 
 
 def _fill(where: str, reference: ReferenceStore) -> None:
@@ -43,7 +46,7 @@ def _fill(where: str, reference: ReferenceStore) -> None:
         store.refresh()
 
 
-def _there_and_back(start: str, middle: str, end: str, reference: ReferenceStore) -> None:
+def there_and_back(start: str, middle: str, end: str, reference: ReferenceStore) -> None:
     """Kills the copying process twice before it may finish; nothing it said was done is done again."""
     _fill(start, reference)
     for said in (3, 3):
@@ -66,13 +69,7 @@ def _there_and_back(start: str, middle: str, end: str, reference: ReferenceStore
 
 def test_to_milvus_and_back(tmp_path: Path, reference: ReferenceStore) -> None:
     pytest.importorskip("milvus_lite", reason="the extra rag[milvus] is not installed")
-    _there_and_back(str(tmp_path / "from"), f"milvus://{tmp_path}/store.db", str(tmp_path / "to"), reference)
-
-
-@pytest.mark.slow
-def test_to_a_milvus_server_and_back(milvus: RunningMilvus, tmp_path: Path, reference: ReferenceStore) -> None:
-    milvus.wipe()
-    _there_and_back(str(tmp_path / "from"), milvus.address(), str(tmp_path / "to"), reference)
+    there_and_back(str(tmp_path / "from"), f"milvus://{tmp_path}/store.db", str(tmp_path / "to"), reference)
 
 
 def test_a_copy_goes_among_no_other_documents(tmp_path: Path, reference: ReferenceStore) -> None:

@@ -142,7 +142,11 @@ def connect(address: MilvusAddress) -> Connection:
             import milvus_lite  # noqa: F401
     except ImportError as error:
         raise StoreExtraMissingError(what=address, missing=error.name) from error
-    for name in ("pymilvus", "milvus_lite"):  # pages of traceback; what there is to say is said by our own errors
+    for name in (
+        "pymilvus",
+        "milvus_lite",
+        "grpc",
+    ):  # pages of traceback; what there is to say is said by our own errors
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         client = MilvusClient(address.uri, token=address.token, timeout=_TIMEOUT / 2)

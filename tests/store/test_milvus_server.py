@@ -1,0 +1,110 @@
+"""A store in a real Milvus server: the contract, copies, and the server killed and started again under a writer and a
+reader. One server for all of it: it takes its time to start, and two cannot run side by side."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.errors import StoreUnreachableError
+from rag.store import open_store
+from rag.types import Store
+
+from .compare import assert_same_answers
+from .conftest import RunningMilvus
+from .contract import StoreContract
+from .reference import ReferenceStore
+from .samples import FINGERPRINT, make_file
+from .test_copy import some_documents, there_and_back
+from .test_milvus import start_writer
+
+pytestmark = pytest.mark.slow
+
+
+class TestMilvusServer(StoreContract):
+    @pytest.fixture
+    def store(self, milvus: RunningMilvus) -> Iterator[Store]:
+        milvus.wipe()
+        with open_store(milvus.address(), FINGERPRINT, write=True) as store:
+            yield store
+
+
+def test_to_a_milvus_server_and_back(milvus: RunningMilvus, tmp_path: Path) -> None:
+    milvus.wipe()
+    there_and_back(str(tmp_path / "from"), milvus.address(), str(tmp_path / "to"), some_documents())
+
+
+def test_readers_follow_the_writer(milvus: RunningMilvus) -> None:
+    milvus.wipe()
+    reference = ReferenceStore(FINGERPRINT)
+    with (
+        open_store(milvus.address(), FINGERPRINT, write=True) as writing,
+        open_store(milvus.address(), FINGERPRINT) as reader,
+    ):
+        for filled in (writing, reference):
+            filled.add("a.txt", make_file("a.txt", documents=3))
+            filled.add("b.txt", make_file("b.txt"))
+            filled.remove("b.txt")
+            filled.refresh()
+        _wait_for(lambda: list(reader.sources()) == ["a.txt"])
+        assert_same_answers(reader, reference)
+
+
+def _wait_for(true: Callable[[], bool], seconds: float = 15) -> None:
+    until = time.monotonic() + seconds
+    while not true() and time.monotonic() < until:
+        time.sleep(0.2)
+    assert true()
+
+
+def test_the_server_killed_under_a_writer_and_a_reader(milvus: RunningMilvus) -> None:
+    """In time the writer goes on where it was; out of time it is told in one line. Nothing acknowledged is lost."""
+    milvus.wipe()
+    reference = ReferenceStore(FINGERPRINT)
+
+    def add(store: Store, number: int) -> None:
+        path = f"{number}.txt"
+        store.add(path, make_file(path))
+        reference.add(path, make_file(path))
+
+    with open_store(milvus.address(patience=120), FINGERPRINT, write=True) as writing:
+        for number in range(3):
+            add(writing, number)
+        writing.refresh()
+        with open_store(milvus.address(patience=1), FINGERPRINT) as reader:
+            assert_same_answers(reader, reference)
+            milvus.kill()
+            with pytest.raises(StoreUnreachableError, match=r"^milvus://\S+: Milvus does not answer [^\n]*$"):
+                reader.search_dense(make_file("x.txt")[0].vectors[0], 3)
+            again = threading.Thread(target=milvus.start)
+            again.start()
+            add(writing, 3)  # waits until the server is back
+            again.join()
+            _wait_for(lambda: _answers(reader), 60)
+        writing.refresh()
+        assert_same_answers(writing, reference)
+    with open_store(milvus.address(), FINGERPRINT) as reader:
+        assert_same_answers(reader, reference)
+        assert list(reader.verify()) == []
+
+
+def _answers(reader: Store) -> bool:
+    try:
+        return len(reader.search_dense(make_file("x.txt")[0].vectors[0], 3)) == 3
+    except StoreUnreachableError:
+        return False
+
+
+def test_a_killed_writing_process_leaves_its_place_at_once(milvus: RunningMilvus) -> None:
+    milvus.wipe()
+    with start_writer(milvus.address()) as writing:
+        assert writing.stdout is not None
+        acknowledged = {writing.stdout.readline().strip() for _ in range(4)}
+        writing.kill()
+        acknowledged |= {line.strip() for line in writing.stdout if line.endswith(".txt\n")}
+    with open_store(milvus.address(), FINGERPRINT, write=True) as left:
+        assert acknowledged <= set(left.sources())
+        assert len(left.sources()) <= len(acknowledged) + 1
+        assert list(left.verify()) == []
