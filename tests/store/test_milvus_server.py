@@ -1,16 +1,25 @@
 """A store in a real Milvus server: the contract, copies, and the server killed and started again under a writer and a
 reader. One server for all of it: it takes its time to start, and two cannot run side by side."""
 
+import re
+import shutil
+import socket
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from rag.errors import StoreUnreachableError
+from rag.server.settings import ServerSettings
 from rag.store import open_store
 from rag.types import Store
+from tests.conftest import ROOT, FakeEmbedder
+from tests.server.running import answers, serving, until
 
 from .compare import assert_same_answers
 from .conftest import RunningMilvus
@@ -108,3 +117,62 @@ def test_a_killed_writing_process_leaves_its_place_at_once(milvus: RunningMilvus
         assert acknowledged <= set(left.sources())
         assert len(left.sources()) <= len(acknowledged) + 1
         assert list(left.verify()) == []
+
+
+@contextmanager
+def _proxied(folder: Path, ports: Sequence[int]) -> Iterator[str]:
+    """nginx before servers on `ports`, as docs/scaling.md says; its address."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    (shown,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs" / "scaling.md").read_text("utf-8"), flags=re.DOTALL)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for number, own in zip((8001, 8002, 8000), (*ports, port), strict=True):
+        shown = shown.replace(f"127.0.0.1:{number}", f"127.0.0.1:{own}")
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    whole = f"daemon off; pid {folder}/pid; error_log {folder}/errors; events {{}}\n"
+    (folder / "nginx.conf").write_text(f"{whole}http {{ access_log off; {temporary}\n{shown}}}")
+    command = [program, "-e", f"{folder}/errors", "-c", f"{folder}/nginx.conf"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as proxy:
+        yield f"http://127.0.0.1:{port}"
+        proxy.terminate()
+
+
+def test_several_servers_behind_a_proxy(milvus: RunningMilvus, tmp_path: Path) -> None:
+    """Any of them answers the same; what is added by way of one is answered by the other; one may go."""
+    milvus.wipe()
+    embedder = FakeEmbedder()
+
+    def settings(name: str) -> ServerSettings:
+        folder = tmp_path / name
+        folder.mkdir()
+        return ServerSettings(store=folder / "vectorstore", milvus=milvus.address(), min_confidence=0.0)
+
+    def asked(client: httpx2.Client, question: str) -> str:
+        answer = client.post("/ask", json={"question": question}).json()
+        return f"{answer['text']} {[(one['path'], one['quote']) for one in answer['citations']]}"
+
+    with ExitStack() as stack:
+        first = stack.enter_context(serving(settings("a"), embedder))
+        stopping = stack.enter_context(ExitStack())
+        second = stopping.enter_context(serving(settings("b"), embedder))
+        url = stack.enter_context(_proxied(tmp_path, [first.port, second.port]))
+        client = stack.enter_context(httpx2.Client(base_url=url, timeout=60, trust_env=False))
+        until(lambda: answers(client))
+        text = "智新科技召开年会\n智新科技去年销量达到53万套。\n今年目标是85万套。\n"
+        told = client.post(
+            "/documents", files=[("files", ("智新.txt", text.encode()))], headers={"Accept": "application/json"}
+        )
+        assert told.status_code == 200, told.text
+        question = "智新科技去年的销量是多少?"
+        both = [one.client() for one in (first, second)]
+        _wait_for(lambda: all("53万套" in asked(one, question) for one in both), 30)
+        assert len({asked(client, question) for _ in range(6)}) == 1
+        for one in both:
+            one.close()
+        stopping.close()
+        assert all("53万套" in asked(client, question) for _ in range(4))
