@@ -4,7 +4,7 @@
     python -m scripts.maintain.lock
 
 requirements.lock is what rag runs on, requirements-models.lock what the extra rag[models] needs besides, and
-requirements-dev.lock what the tests need besides both.
+requirements-dev.lock what the tests need besides both, the extra rag[milvus] with it.
 """
 
 import json
@@ -26,7 +26,10 @@ def main() -> None:
         # The build backend is among them: `make` installs the package itself without downloading another one.
         "requirements.lock": ("What rag runs on.", [*project["build-system"]["requires"], str(ROOT)]),
         "requirements-models.lock": ("What the extra rag[models] needs besides.", [TORCH, f"{ROOT}[models]"]),
-        "requirements-dev.lock": ("What its tests need besides.", project["dependency-groups"]["dev"]),
+        "requirements-dev.lock": (
+            "What its tests need besides.",
+            [f"{ROOT}[milvus]", *project["dependency-groups"]["dev"]],
+        ),
     }
     names: list[set[str]] = [set()]
     with tempfile.TemporaryDirectory() as folder:
