@@ -1,5 +1,7 @@
 """`rag store copy`: between a folder and Milvus, both ways, also after a kill in the middle."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 from rag.errors import CopyFaultError, StoreNotEmptyError
 from rag.store import open_store
 from rag.store.copy import copy_store, differences
+from tests.conftest import ROOT
 
 from .compare import assert_same_answers
 from .reference import ReferenceStore
@@ -83,6 +86,30 @@ def test_a_copy_goes_among_no_other_documents(tmp_path: Path, reference: Referen
         pytest.raises(StoreNotEmptyError, match=r"长\.md"),
     ):
         copy_store(source, target)
+
+
+def test_the_command(tmp_path: Path, reference: ReferenceStore) -> None:
+    pytest.importorskip("milvus_lite", reason="the extra rag[milvus] is not installed")
+    _fill(str(tmp_path / "from"), reference)
+    place = f"milvus://{tmp_path}/store.db"
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "rag", *arguments]
+        environment = os.environ | {"RAG_LANGUAGE": "en"}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        )
+
+    done = run("store", "copy", "from", place)
+    assert (done.returncode, done.stderr) == (0, "")
+    passages = reference.passage_count()
+    assert done.stdout == f"10 files copied, 0 there already; {passages} passages compared, all the same.\n"
+    listed = run("docs", "list", "--json", "--store", place)
+    assert len(json.loads(listed.stdout)) == len(reference.documents())
+    refused = run("backup", "copy.sqlite", "--store", place)
+    assert refused.returncode == 1
+    assert "rag store copy milvus:///" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_what_differs_is_named(tmp_path: Path, reference: ReferenceStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from rag.errors import (
     StoreMismatchError,
     StoreMissingError,
     StoreUnreachableError,
+    StoreVersionError,
 )
 from rag.settings import load_settings
 from rag.store import open_store
@@ -72,6 +73,13 @@ def test_a_server_that_is_not_there_is_told_soon() -> None:
     with pytest.raises(StoreUnreachableError, match=r"127\.0\.0\.1:1/rag: Milvus does not answer .*RAG_STORE"):
         open_store("milvus://127.0.0.1:1", FINGERPRINT)
     assert time.monotonic() - begin < 20
+
+
+def test_an_older_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pymilvus.MilvusClient.__init__", lambda self, *_, **__: None)
+    monkeypatch.setattr("pymilvus.MilvusClient.get_server_version", lambda self, **_: "v2.2.16")
+    with pytest.raises(StoreVersionError, match=r"is Milvus v2\.2\.16; 2\.3 or newer"):
+        open_store("milvus://127.0.0.1:1", FINGERPRINT)
 
 
 def test_without_the_extra(where: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,12 +46,10 @@ def test_to_a_milvus_server_and_back(milvus: RunningMilvus, tmp_path: Path) -> N
 
 
 def test_readers_follow_the_writer(milvus: RunningMilvus) -> None:
-    milvus.wipe()
+    """In a store beside the first, searched by another index."""
+    where = milvus.address("beside", index="HNSW")
     reference = ReferenceStore(FINGERPRINT)
-    with (
-        open_store(milvus.address(), FINGERPRINT, write=True) as writing,
-        open_store(milvus.address(), FINGERPRINT) as reader,
-    ):
+    with open_store(where, FINGERPRINT, write=True) as writing, open_store(where, FINGERPRINT) as reader:
         for filled in (writing, reference):
             filled.add("a.txt", make_file("a.txt", documents=3))
             filled.add("b.txt", make_file("b.txt"))

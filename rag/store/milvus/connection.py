@@ -1,6 +1,7 @@
 """The one door to Milvus: calls that go on trying for a bounded time, and its errors in terms of this package."""
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
@@ -71,13 +72,16 @@ class Connection:
         )
         return list({row["key"]: row for row in found}.values())
 
-    def by_keys(self, collection: str, keys: Sequence[int], fields: Sequence[str], level: Level) -> dict[int, Row]:
-        """key -> its row, for those that are there. What a level does not see yet is looked for with "Strong"."""
+    def by_keys(
+        self, collection: str, keys: Sequence[int], fields: Sequence[str], level: Level, *, perhaps: bool = False
+    ) -> dict[int, Row]:
+        """key -> its row, for those that are there. What a level does not see yet is looked for with "Strong", unless
+        it is only `perhaps` there."""
         found: dict[int, Row] = {}
         for start in range(0, len(keys), _KEYS):
             part = list(keys[start : start + _KEYS])
             rows = self.query(collection, f"key in {part}", fields, level)
-            if len(rows) < len(set(part)) and level != "Strong":
+            if len(rows) < len(set(part)) and level != "Strong" and not perhaps:
                 rows = self.query(collection, f"key in {part}", fields, "Strong")
             found.update((row["key"], row) for row in rows)
         return found
@@ -135,6 +139,7 @@ class Connection:
 
 def connect(address: MilvusAddress) -> Connection:
     """Raises StoreExtraMissingError, StoreUnreachableError, StoreRefusedError, StoreVersionError."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # or its lines stand beside our one
     try:
         from pymilvus import MilvusClient
 

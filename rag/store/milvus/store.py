@@ -84,7 +84,8 @@ class MilvusStore:
         with self._lock:
             by_digest = {digest(text): text for text in texts}
             wanted = {rows.short(one): one.hex() for one in by_digest}
-            kept = self._connection.by_keys(self._name("kept"), list(wanted), ["key", "digest", "vector"], self._level)
+            fields = ["key", "digest", "vector"]
+            kept = self._connection.by_keys(self._name("kept"), list(wanted), fields, self._level, perhaps=True)
             for key, row in kept.items():
                 if row["digest"] == wanted[key]:
                     found[row["digest"]] = rows.kept_vector(row)
