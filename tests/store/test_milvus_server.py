@@ -136,19 +136,20 @@ def _proxied(folder: Path, ports: Sequence[int]) -> Iterator[str]:
     (folder / "nginx.conf").write_text(f"{whole}http {{ access_log off; {temporary}\n{shown}}}")
     command = [program, "-e", f"{folder}/errors", "-c", f"{folder}/nginx.conf"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as proxy:
-        yield f"http://127.0.0.1:{port}"
-        proxy.terminate()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            proxy.terminate()
 
 
 def test_several_servers_behind_a_proxy(milvus: RunningMilvus, tmp_path: Path) -> None:
     """Any of them answers the same; what is added by way of one is answered by the other; one may go."""
-    milvus.wipe()
     embedder = FakeEmbedder()
 
     def settings(name: str) -> ServerSettings:
         folder = tmp_path / name
         folder.mkdir()
-        return ServerSettings(store=folder / "vectorstore", milvus=milvus.address(), min_confidence=0.0)
+        return ServerSettings(store=folder / "vectorstore", milvus=milvus.address("shared"), min_confidence=0.0)
 
     def asked(client: httpx2.Client, question: str) -> str:
         answer = client.post("/ask", json={"question": question}).json()
