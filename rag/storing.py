@@ -1,6 +1,5 @@
 """`rag store copy`. Heavy imports wait until a command needs them."""
 
-from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -32,10 +31,11 @@ def copy(
 
     if source == target:
         raise SettingError(name="TO", problem_en="is the store itself.", problem_zh="就是这个库本身。")
-    with ExitStack() as stack:
-        opened = stack.enter_context(open_store(source, None))
-        made = stack.enter_context(open_store(target, opened.fingerprint, write=True))
-        progress = stack.enter_context(shown(quiet))
+    with (
+        open_store(source, None) as opened,
+        open_store(target, opened.fingerprint, write=True) as made,
+        shown(quiet) as progress,
+    ):
         done = copy_store(opened, made, lambda count, of: progress("copying", count, of))
     if not quiet:
         Screen(message_language(load_settings().language)).say(

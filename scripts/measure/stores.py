@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The same questions over the same documents from each kind of store: are the answers the same, and what does it cost?
 
-    python -m scripts.measure.stores [--milvus milvus://HOST:PORT/NAME] [--split dev]
+    python -m scripts.measure.stores [--milvus milvus://HOST:PORT/NAME] [--split dev] [--store FOLDER]
 
-The seeds are ingested once into a folder and copied from there (the rate is that of storing alone, without embedding),
-into milvus-lite, and into the server that `--milvus` names, or one that the package `milvus` brings. What --milvus
-names is written over. Answers are compared whole, the timings and the generation left out.
+The seeds are ingested once into a folder (`--store` names one that holds them already) and copied from there; the rate is
+that of storing alone, without embedding. Copies go into milvus-lite, and into the server that `--milvus` names, or one
+that the package `milvus` brings. What --milvus names is written over. Answers are compared whole, the timings and the
+generation left out.
 """
 
 import argparse
@@ -46,6 +47,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description="The same questions from each kind of store.")
     options.add_argument("--milvus", help="a server's address; without it one is started")
     options.add_argument("--split", default="dev")
+    options.add_argument("--store", type=Path, help="a store that holds the seeds already")
     given = options.parse_args()
     lines = (ROOT / "seeds" / "qa.jsonl").read_text("utf-8").splitlines()
     questions = [one["question"] for one in map(json.loads, lines) if one.get("split") == given.split]
@@ -54,9 +56,10 @@ def main() -> None:
     use_dictionary(settings.cache)
     embedder, reader = load_embedder(settings), load_reader(settings)
     with tempfile.TemporaryDirectory() as folder, shown() as report, _server(given.milvus, Path(folder)) as server:
-        local = Path(folder) / "local"
-        with open_store(local, fingerprint_of(embedder), write=True) as store:
-            ingest([ROOT / "seeds"], store, embedder, base=ROOT, limit_mb=settings.max_file_mb, progress=report)
+        local = given.store or Path(folder) / "local"
+        if given.store is None:
+            with open_store(local, fingerprint_of(embedder), write=True) as store:
+                ingest([ROOT / "seeds"], store, embedder, base=ROOT, limit_mb=settings.max_file_mb, progress=report)
         places = {"folder": str(Path(folder) / "copy"), "milvus-lite": f"milvus://{folder}/lite.db", "Milvus": server}
         print(f"{len(questions)} questions of the seeds' {given.split} half\n")
         print("| store | passages/s stored | open s | answer p50 ms | p90 | same answers |\n|---|--:|--:|--:|--:|--:|")
