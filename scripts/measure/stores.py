@@ -3,8 +3,8 @@
 
     python -m scripts.measure.stores [--milvus milvus://HOST:PORT/NAME] [--split dev] [--store FOLDER]
 
-The seeds are ingested once into a folder (`--store` names one that holds them already) and copied from there; the rate is
-that of storing alone, without embedding. Copies go into milvus-lite, and into the server that `--milvus` names, or one
+The seeds are ingested once into a folder (`--store` names one that holds them already) and copied from there; the rate
+is that of storing alone, without embedding. Copies go into milvus-lite, and into the server that `--milvus` names or
 that the package `milvus` brings. What --milvus names is written over. Answers are compared whole, the timings and the
 generation left out.
 """
