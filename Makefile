@@ -11,14 +11,18 @@ CLIENTS := .venv-clients
 DATA   := ../shared/data
 Q      ?= 智新科技去年的销量是多少?
 export Q
+# uv compiles nothing, so what is run is compiled when it is first run: also where that is switched off for all of Python,
+# or every start would do it again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models ask test unit clients lint eval reading benchmark compare lock clean
+.PHONY: help setup models ocr ask test unit clients lint eval reading benchmark compare lock clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
 	@echo 'make unit          the tests that need no model, in seconds'
 	@echo 'make models        set up what other embedders (RAG_EMBEDDER), training and measuring need'
+	@echo 'make ocr           set up what scans and pictures need'
 	@echo 'make clients       the tests of the server with clients of others, which it installs'
 	@echo 'make lint          style, types, import rules'
 	@echo 'make eval          evaluate; reports go to out/'
@@ -29,12 +33,11 @@ help:
 	@echo 'make clean         remove what make made here'
 
 # $(call install,WHAT): by uv, in a third of pip's time; by pip where there is no uv or it fails. The locks name all that
-# is needed, so nothing has to be resolved. uv does not read pip's settings, so it is told pip's index; and it is
-# told to compile, since jieba warns when it is compiled, which would be when somebody asks. It is fetched in
+# is needed, so nothing has to be resolved. uv does not read pip's settings, so it is told pip's index. It is fetched in
 # 3 s and goes again afterwards: 40 MB.
 get_uv = test -x $(UV) || $(PIP) install -q --disable-pip-version-check --target $(VENV)/uv uv==0.13.9 2>/dev/null || true
 install = { index=$$($(PIP) config get global.index-url 2>/dev/null || true); test -x $(UV) \
-    && $(UV) pip install -q --compile-bytecode --python $(BIN)/python $${index:+--default-index "$$index"} --no-deps $(1) 2>/dev/null; } \
+    && $(UV) pip install -q --python $(BIN)/python $${index:+--default-index "$$index"} --no-deps $(1) 2>/dev/null; } \
   || $(PIP) install -q --disable-pip-version-check --no-deps $(1)
 
 $(VENV)/.packages: requirements.lock
@@ -57,18 +60,26 @@ $(VENV)/.ready-models: $(VENV)/.ready requirements-models.lock
 	@echo 'Setting up torch and what goes with it, once; this takes minutes ...' >&2
 	@$(get_uv)
 	@$(PIP) install -q --disable-pip-version-check --no-deps '$(TORCH)+cpu' 2>/dev/null \
-	  || $(UV) pip install -q --compile-bytecode --python $(BIN)/python --torch-backend cpu --no-deps '$(TORCH)'
+	  || $(UV) pip install -q --python $(BIN)/python --torch-backend cpu --no-deps '$(TORCH)'
 	@$(call install,-r requirements-models.lock)
 	@rm -rf $(VENV)/uv
 	@touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready-models requirements-dev.lock
+$(VENV)/.ready-ocr: $(VENV)/.ready requirements-ocr.lock
+	@$(get_uv)
+	@$(call install,-r requirements-ocr.lock)
+	@rm -rf $(VENV)/uv
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready-models $(VENV)/.ready-ocr requirements-dev.lock
 	@$(get_uv)
 	@$(call install,-r requirements-dev.lock)
 	@rm -rf $(VENV)/uv
 	@touch $@
 
 models: $(VENV)/.ready-models
+
+ocr: $(VENV)/.ready-ocr
 
 setup: $(VENV)/.ready-dev
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
+from rag.answering.also import add_places, add_places_near
 from rag.answering.choose import choose
 from rag.answering.cite import citation, cite, cite_nearest
 from rag.answering.judge import Judgement, judge, judge_nearest
@@ -20,7 +21,7 @@ from rag.models import load_embedder, load_reader
 from rag.settings import Settings
 from rag.store import open_store
 from rag.text import SPLITTER_VERSION, use_dictionary
-from rag.types import Answer, Citation, Embedder, Fingerprint, Hit, IndexInfo, Mode, Query, Reader, Store, Turn
+from rag.types import Answer, Citation, Embedder, Filter, Fingerprint, Hit, IndexInfo, Mode, Query, Reader, Store, Turn
 from rag.weights import ModeWeights, Weights, load_weights, own_weights
 
 
@@ -34,7 +35,7 @@ class Explanation:
 
 
 class LocalAssistant:
-    """Answers questions from one store with one embedder. Meets `rag.types.Assistant`."""
+    """Answers questions from one store with one embedder. Meets `rag.types.Asks`."""
 
     def __init__(
         self,
@@ -52,10 +53,17 @@ class LocalAssistant:
         self._reader = reader
         self._pool = ThreadPoolExecutor(settings.threads or os.cpu_count() or 1)  # passages are read side by side
 
-    def ask(self, question: str, history: Sequence[Turn] = (), mode: Mode | None = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        mode: Mode | None = None,
+        filters: Filter | None = None,
+    ) -> Answer:
         """Answer `question`, or abstain. Deterministic for one generation of the store, timings aside.
 
-        `mode` "fast" leaves the reader out; None and "accurate" use it where there is one.
+        `mode` "fast" leaves the reader out; None and "accurate" use it where there is one. Nothing but documents that
+        meet `filters` is quoted, beside an abstention neither.
 
         Raises QuestionError for an empty or overlong question, StoreError.
         """
@@ -64,8 +72,10 @@ class LocalAssistant:
         reader = None if mode == "fast" else self._reader
         weights = self._weights_with(reader)
         with self._store.pinned(), _timed(timings, "total"):
-            found = self._find(" ".join(question.split()), history, timings)
+            found = self._find(" ".join(question.split()), history, filters, timings)
             candidates, judged = self._judge(found, reader, weights, timings)
+            if filters and not found.hits and self._store.passage_count():
+                judged = Judgement(0.0, "no_match")
             answered = judged.confidence >= self._least(weights) and bool(candidates)
             with _timed(timings, "answer"):
                 limit = self._settings.max_sentences
@@ -75,6 +85,8 @@ class LocalAssistant:
                 sentences, citations = cite(found.query, chosen, self._texts)
                 near = () if answered else judge_nearest(found.query, candidates, self._store, self._texts, weights)
                 nearest = cite_nearest(found.query, near, self._texts)
+                citations = add_places(citations, self._store, self._texts)
+                nearest = add_places_near(nearest, self._store, self._texts)
             documents = self._index()
         return Answer(
             question=question,
@@ -90,26 +102,26 @@ class LocalAssistant:
             timings_ms={stage: round(spent, 2) for stage, spent in timings.items()},
         )
 
-    def search(self, question: str, k: int) -> list[Hit]:
-        """The `k` best passages for `question`, best first. Raises as `ask` does."""
+    def search(self, question: str, k: int, filters: Filter | None = None) -> list[Hit]:
+        """The `k` best passages for `question`, best first, of documents that meet `filters`. Raises as `ask` does."""
         with self._store.pinned():
             query = prepare(self._checked(question), self._store, self._embedder)
-            return retrieve(query, self._store, self._texts, self._weights, k)
+            return retrieve(query, self._store, self._texts, self._weights, k, filters)
 
-    def find(self, question: str, k: int) -> list[tuple[Hit, Citation]]:
+    def find(self, question: str, k: int, filters: Filter | None = None) -> list[tuple[Hit, Citation]]:
         """What `search` finds, each passage with the citation of its whole text. Raises as `ask` does."""
         with self._store.pinned():
-            found = [(hit, self._texts.document(hit.passage.document_id)) for hit in self.search(question, k)]
+            found = [(hit, self._texts.document(hit.passage.document_id)) for hit in self.search(question, k, filters)]
             return [
                 (hit, citation(number, document, hit.passage.start, hit.passage.end))
                 for number, (hit, document) in enumerate(found, 1)
             ]
 
-    def explain(self, question: str) -> Explanation:
+    def explain(self, question: str, filters: Filter | None = None) -> Explanation:
         """What `ask` looks at for a question without history."""
         with self._store.pinned():
             query = prepare(self._checked(question), self._store, self._embedder)
-            hits = retrieve(query, self._store, self._texts, self._weights, self._settings.top_k)
+            hits = retrieve(query, self._store, self._texts, self._weights, self._settings.top_k, filters)
             read = None
             if self._reader:
                 hits = hits[: steps(query.text)[-1]]
@@ -118,13 +130,18 @@ class LocalAssistant:
             candidates = rank_sentences(query, hits, self._store, self._texts, weights, read)
         return Explanation(query, tuple(hits), tuple(candidates))
 
-    def _find(self, question: str, history: Sequence[Turn], timings: dict[str, float]) -> Found:
+    def close(self) -> None:
+        """Close the store, and end the threads that read."""
+        self._pool.shutdown()
+        self._store.close()
+
+    def _find(self, question: str, history: Sequence[Turn], filters: Filter | None, timings: dict[str, float]) -> Found:
         with _timed(timings, "encode"):
             limit = self._settings.max_question_chars
             queries = understand(question, history, self._store, self._embedder, limit)
         with _timed(timings, "retrieve"):
             k = self._settings.top_k
-            return retrieve_supported(question, queries, self._store, self._texts, self._weights, k)
+            return retrieve_supported(question, queries, self._store, self._texts, self._weights, k, filters)
 
     def _judge(
         self, found: Found, reader: Reader | None, weights: ModeWeights, timings: dict[str, float]

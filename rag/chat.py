@@ -7,12 +7,12 @@ from contextlib import suppress
 
 from rag.console import Screen, message_language
 from rag.errors import QuestionError
-from rag.types import Assistant, Turn
+from rag.types import Asks, Filter, Turn
 
 _PROMPT = "> "
 
 
-def chat(assistant: Assistant, language: str) -> None:
+def chat(assistant: Asks, language: str, filters: Filter | None = None) -> None:
     """Answer until the input ends or says /quit. `language` is the setting, "auto", "zh" or "en".
 
     A question is remembered as it was understood, so that the next one follows what was shown.
@@ -30,7 +30,7 @@ def chat(assistant: Assistant, language: str) -> None:
             _help(Screen(message_language(language)))
         else:
             try:
-                answer = assistant.ask(line, history)
+                answer = assistant.ask(line, history, filters=filters)
             except QuestionError as error:
                 print(error.message(message_language(language, line)), file=sys.stderr)
                 continue

@@ -3,6 +3,7 @@
 import locale
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,17 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from rag.assistant import Explanation
+from rag.documents import one_line
+from rag.duplicates import Copy
 from rag.text import has_han
-from rag.types import Answer, Citation, DocumentSummary
+from rag.types import AlsoIn, Answer, Citation, DocumentSummary, Run
 
 if TYPE_CHECKING:
     from rag.ingest import IngestReport
 
 REASONS = {
     "no_passage": ("the store holds nothing to answer from", "库中没有可供回答的内容"),
+    "no_match": ("no document matches the filter", "没有文档符合筛选条件"),
     "no_answer": ("the passages found do not say it", "找到的段落没有给出答案"),
     "other_period": ("the passages found speak of another period", "找到的段落说的是另一个时期"),
     "other_entity": ("the passages found speak of something else", "找到的段落说的是别的对象"),
@@ -35,6 +39,10 @@ PASSED = {
 """Why a file was meant to be left out, in English and in Chinese."""
 
 
+_COUNTED = ("added", "updated", "unchanged", "removed", "failed", "passed")
+_CHANGES = {"added": ("added", "新增"), "updated": ("updated", "更新"), "removed": ("removed", "移除")}
+
+
 def message_language(setting: str, text: str = "") -> str:
     """ "zh" or "en": as set; else as the question is written; else as the system is set up."""
     if setting != "auto":
@@ -46,8 +54,23 @@ def message_language(setting: str, text: str = "") -> str:
     return "zh" if named.lower().startswith(("zh", "chinese")) else "en"
 
 
+ENDINGS = {
+    "done": ("done", "完成"),
+    "broken": ("ended by an error", "因错误结束"),
+    "interrupted": ("interrupted", "已中断"),
+    "killed": ("killed", "被强行终止"),
+    None: ("not ended: at work, or killed", "未结束：正在运行或已被强行终止"),
+}
+"""How a run ended, in English and in Chinese."""
+
 POSSIBLY = ("Possibly, please check", "可能相关，请核对")
 """What is said of the sentences beside an abstention, in English and in Chinese."""
+
+
+ALSO_IN = ("also in", "另见")
+"""Before the other documents that hold a cited sentence, in English and in Chinese."""
+
+ALSO_SHOWN = 3  # of them named to readers, who are told how many more there are; programs get all
 
 
 class Screen:
@@ -85,6 +108,29 @@ class Screen:
                 f"{chinese}；库中共有 {held[0]} 篇文档、{held[1]} 个段落。",
             )
 
+    def changes(self, report: "IngestReport") -> None:
+        """A line for each file that changed; those that failed are told apart."""
+        for kind, (english, chinese) in _CHANGES.items():
+            for name in getattr(report, kind):
+                self.say(f"{english} {name}", f"{chinese} {name}")
+
+    def runs(self, runs: Sequence[Run]) -> None:
+        """A row a run: tab-separated in a pipe."""
+        columns = ("run", "began", "ended", "s", *_COUNTED, "passages", "asked")
+        chinese = ("编号", "开始时间", "结束", "秒", "新增", "更新", "未变", "移除", "失败", "跳过", "段落", "路径")
+        self._rows(
+            chinese if self._chinese and self._console.is_terminal else columns,
+            [
+                (
+                    *(str(run.number), datetime.fromisoformat(run.began).astimezone().isoformat(" ", "seconds")[:19]),
+                    *(ENDINGS[run.ending][self._chinese], "-" if run.seconds is None else f"{run.seconds:.1f}"),
+                    *(str(run.counts.get(name, "-")) for name in _COUNTED),
+                    *(str(run.passages), one_line(" ".join(run.asked))),
+                )
+                for run in runs
+            ],
+        )
+
     def answer(self, answer: Answer) -> None:
         if answer.standalone_question != answer.question:
             self.say(f"Understood as: {answer.standalone_question}", f"理解为：{answer.standalone_question}", "dim")
@@ -97,6 +143,7 @@ class Screen:
         self._console.print()
         for citation in answer.citations:
             self._console.print(Text(f"[{citation.number}] ", "cyan").append_text(_source(citation)))
+            self._also_in(citation, "    ")
         total = answer.timings_ms.get("total", 0.0)
         self.say(
             f"confidence {answer.confidence:.2f} · {total:.0f} ms",
@@ -114,6 +161,13 @@ class Screen:
             sentence = _marked(near.text.replace("\n", " "), near.highlights, "not dim yellow")
             self._hung(f"{near.confidence:>4.0%}  ", sentence)
             self._hung(" " * 6, _source(near.citation))
+            self._also_in(near.citation, " " * 6)
+
+    def _also_in(self, citation: Citation, indent: str) -> None:
+        for place in citation.also_in[:ALSO_SHOWN]:
+            self._console.print(Text(f"{indent}{ALSO_IN[self._chinese]} ", "dim").append_text(_source(place)))
+        if more := len(citation.also_in[ALSO_SHOWN:]):
+            self.say(f"{indent}and in {more} more", f"{indent}及另外 {more} 篇", "dim")
 
     def _hung(self, lead: str, text: Text) -> None:
         """Dimmed, `lead` before the first line and as much space before the others; one line in a pipe."""
@@ -178,6 +232,21 @@ class Screen:
                 table.add_row(f"  {d.id}", Text(d.title), d.date or "-", count)
             self._console.print(table)
 
+    def duplicates(self, groups: Sequence[Sequence[Copy]]) -> None:
+        """A row for each document of each group, the groups numbered."""
+        if not groups and self._console.is_terminal:
+            self.say("No two documents are nearly the same.", "没有基本相同的文档。")
+            return
+        chinese = ("组", "相似度", "标识", "路径", "标题", "日期")
+        columns = ("group", "similarity", "id", "path", "title", "date")
+        rows = [
+            (str(number), f"{one.similarity:.2f}", d.id, d.path, d.title, d.date or "-")
+            for number, group in enumerate(groups, 1)
+            for one in group
+            for d in [one.document]
+        ]
+        self._rows(chinese if self._chinese and self._console.is_terminal else columns, rows)
+
     def _rows(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         if not self._console.is_terminal:
             for row in (columns, *rows):
@@ -198,6 +267,6 @@ def _marked(text: str, highlights: Sequence[tuple[int, int]], style: str) -> Tex
     return line
 
 
-def _source(citation: Citation) -> Text:
+def _source(citation: Citation | AlsoIn) -> Text:
     line = Text(f"{citation.path} {citation.locator}", "bold").append(f"  {citation.title}", "not bold")
     return line.append(f"  {citation.date}", "dim not bold") if citation.date else line

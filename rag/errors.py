@@ -5,8 +5,11 @@
     │   ├── PathMissingError        no such file or folder
     │   ├── QuestionError           an empty question, or one far too long
     │   ├── SettingError            a setting out of range
+    │   ├── FilterError             a filter of documents that says nothing sensible
+    │   ├── FactError               a title, date or metadata that no document can have
     │   ├── KeyNeededError          a server that others can reach, and no API key
     │   ├── KeyUnknownError         no API key of this name
+    │   ├── RunMissingError         no run of this number in the log
     │   ├── KeyTakenError           an API key of this name is there already
     │   ├── QASetError              a Q&A set that breaks the format (names the line)
     │   └── TooFewError             a Q&A set too small to calibrate on
@@ -19,7 +22,7 @@
     │   ├── ProtectedFileError      under a password
     │   ├── LimitError              asks for more pages, time, memory, ... than one file may
     │   ├── ReaderCrashedError      the process that read it died
-    │   ├── ScanError               pictures of pages, without text
+    │   ├── ScanError               pictures of pages, and the extra rag[ocr] is not installed
     │   ├── NoFieldError            no record has the field that was named
     │   ├── QASetFoundError         questions with answers: to evaluate with, nothing to answer from
     │   └── FileTooLargeError       over the size limit
@@ -97,6 +100,16 @@ class SettingError(UsageError):
     zh = "设置项 {name}：{problem_zh}"
 
 
+class FilterError(UsageError):
+    en = "Filter {name}: {problem_en}"
+    zh = "筛选条件 {name}：{problem_zh}"
+
+
+class FactError(UsageError):
+    en = "{name}: {problem_en}"
+    zh = "{name}：{problem_zh}"
+
+
 class KeyNeededError(UsageError):
     en = "Listening on {host} needs an API key, so that not everyone on the network can ask; run: rag keys add NAME"
     zh = "监听 {host} 需要 API 密钥，否则网络上任何人都能访问，请先运行：rag keys add 名称"
@@ -105,6 +118,11 @@ class KeyNeededError(UsageError):
 class KeyUnknownError(UsageError):
     en = "{name}: no such API key; see: rag keys list"
     zh = "{name}：没有这个 API 密钥，请查看：rag keys list"
+
+
+class RunMissingError(UsageError):
+    en = "{number}: no such run; see: rag docs log"
+    zh = "{number}：没有这次运行的记录，请查看：rag docs log"
 
 
 class KeyTakenError(UsageError):
@@ -162,8 +180,8 @@ class ReaderCrashedError(DocumentError):
 
 
 class ScanError(DocumentError):
-    en = "{path}: pictures of pages without text (a scan); it was left out. Save it with its text (OCR) and try again."
-    zh = "{path}：只有页面图像，没有文字（扫描件），已跳过；请先做文字识别（OCR）后重试。"
+    en = "{path}, page {pages}: a picture of text (a scan), for which OCR is needed; run: pip install 'rag[ocr]'"
+    zh = "{path} 第 {pages} 页：只有图像，没有文字（扫描件），需要文字识别（OCR），请运行：pip install 'rag[ocr]'"
 
 
 class NoFieldError(DocumentError):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -10,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from rag.documents import (
+    TEXT,
     DocumentReader,
     Limits,
     Reading,
@@ -17,13 +19,17 @@ from rag.documents import (
     one_line,
     passage_text,
     split_document,
+    text_as_document,
 )
-from rag.errors import PathMissingError, QASetFoundError, RagError
+from rag.errors import FactError, PathMissingError, QASetFoundError, RagError, StoreError
 from rag.text import simplify, words
-from rag.types import Document, Embedder, IndexedDocument, Store, Vectors
+from rag.types import Document, Embedder, Ending, Failure, IndexedDocument, Passage, Sentence, Store, Vectors
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, done so far, of how many); "passages" are the unit of long work."""
+Stage = Literal["read", "split", "embed", "index"]
+"""What is done with a file, in this order. The unit of each: files, documents of one, its texts, passages of all."""
+
+Progress = Callable[[Stage, str, int, int], None]
+"""Called with (stage, the file that is worked on or "", done so far, of how many)."""
 
 Passed = Literal["hidden", "own", "questions"]
 """Why a file was passed over: its name or a folder's begins with a dot, it is part of the store, it is a Q&A set."""
@@ -47,6 +53,11 @@ class IngestReport:
     def changed(self) -> bool:
         return bool(self.added or self.updated or self.removed)
 
+    def counts(self) -> dict[str, int]:
+        """How many files of each."""
+        names = ("added", "updated", "unchanged", "removed", "failed", "passed")
+        return {name: len(getattr(self, name)) for name in names}
+
 
 def ingest(
     paths: Sequence[Path],
@@ -58,25 +69,84 @@ def ingest(
     progress: Progress = lambda *_: None,
     fields: Mapping[str, str] | None = None,
     apart: Sequence[Path] = (),
+    facts: Callable[[Sequence[Document]], Sequence[Document]] | None = None,
+    gone: Sequence[str] = (),
+    reader: DocumentReader | None = None,
 ) -> IngestReport:
     """Bring `store` up to date with files and folders.
 
     A file that is unchanged since it was stored is left as it is; of a folder, files that are gone are removed. One
     file that cannot be read is reported and the others go on. Documents are cited relative to `base` where they lie
     under it. `fields` names the text, title and date of records; `apart` are folders that hold no documents, such as
-    the store's. Raises PathMissingError before anything is written, and StoreError.
+    the store's. `facts` puts what is known of the documents of a file into them; then unchanged files are stored anew,
+    too. `gone` are files and folders, as they are cited, whose documents are to be removed. A `reader` that is at hand
+    already is taken, with its own limits and fields. The store keeps account of the run. Raises PathMissingError before
+    anything is written, and StoreError.
     """
-    with DocumentReader(Limits(megabytes=limit_mb), fields) as reader:
-        report = IngestReport()
-        for name, reading in survey(paths, store.sources(), reader, report, base=base, progress=progress, apart=apart):
-            indexed = [index_document(document, embedder, progress, store) for document in reading.documents]
-            store.add(name, indexed)
-            report.passages += sum(len(one.passages) for one in indexed)
+    for path in paths:
+        if not path.exists():
+            raise PathMissingError(path=path)
+    report = IngestReport()
+    with logged(store, [*map(str, paths), *gone], report):
+        with nullcontext(reader) if reader else DocumentReader(Limits(megabytes=limit_mb), fields) as reader:
+            known, anew = store.sources(), facts is not None
+            found = survey(paths, known, reader, report, base=base, progress=progress, apart=apart, anew=anew)
+            for name, reading in found:
+                documents = facts(reading.documents) if facts else reading.documents
+                indexed = index_documents(documents, embedder, progress, store)
+                store.add(name, indexed)
+                report.passages += sum(len(one.passages) for one in indexed)
+        report.removed.extend(name for name in gone if store.remove(name))
         for name in report.removed:
             store.remove(name)
+        store.forget()
+        progress("index", "", 0, store.passage_count())
+        store.refresh()
+        progress("index", "", store.passage_count(), store.passage_count())
+    return report
+
+
+def add_text(
+    text: str, store: Store, embedder: Embedder, *, title: str, date: str | None, metadata: Mapping[str, str]
+) -> IngestReport:
+    """Store a text under its title, or its first words, in place of the text that was stored under it.
+
+    `date` is ISO. Raises EmptyFileError where there is no text, FactError where a file is stored under that name.
+    """
+    document = text_as_document(text, title, date, metadata)
+    held = store.sources().get(document.path)
+    if held is not None and not held.startswith(TEXT):
+        raise FactError(
+            name="title",
+            problem_en=f"{document.path} is a stored file; give the text another title.",
+            problem_zh=f"{document.path} 是已存的文件，请换一个标题。",
+        )
+    (indexed,) = index_documents([document], embedder, store=store)
+    store.add(document.path, [indexed])
     store.forget()
     store.refresh()
+    report = IngestReport(passages=len(indexed.passages))
+    (report.added if held is None else report.updated).append(document.path)
     return report
+
+
+@contextmanager
+def logged(store: Store, asked: Sequence[str], report: IngestReport) -> Iterator[None]:
+    """Keep account in the store of the run that fills `report`: that it began, and how it ended."""
+    number = store.begin_run(asked)
+    ending: Ending = "done"
+    failed: list[tuple[str, RagError]] = []
+    try:
+        yield
+    except BaseException as error:
+        ending = "interrupted" if isinstance(error, KeyboardInterrupt) else "broken"
+        if isinstance(error, RagError):
+            failed.append(("", error))
+        raise
+    finally:
+        told = [Failure.of(path, error) for path, error in (*report.failed, *failed)]
+        with nullcontext() if ending == "done" else suppress(StoreError):  # which may be what ended it
+            store.end_run(number, ending, report.counts(), report.passages, told)
 
 
 def survey(
@@ -88,17 +158,19 @@ def survey(
     base: Path,
     progress: Progress = lambda *_: None,
     apart: Sequence[Path] = (),
+    anew: bool = False,
 ) -> Iterator[tuple[str, Reading]]:
     """What an ingest is to do: each file to be stored, with what was read of it; `report` is filled on the way.
 
-    `known` says what is stored: path -> sha256. Nothing is written. Raises PathMissingError.
+    `known` says what is stored: path -> sha256; `anew`, unchanged files count as changed. Nothing is written. Raises
+    PathMissingError.
     """
     files, report.passed[:] = find_files(paths, base, apart)
     stored = _by_file(known, files)
     for number, (name, file) in enumerate(files.items()):
-        progress(name, number, len(files))
+        progress("read", name, number, len(files))
         try:
-            if name in stored and stored[name] == _sha256(file, reader.fields):
+            if name in stored and not anew and stored[name] == _sha256(file, reader.fields):
                 report.unchanged.append(name)
                 continue
             reading = reader.read(file, name)
@@ -109,12 +181,15 @@ def survey(
             report.failed.append((name, error))
             continue
         report.failed.extend((str(error.facts["path"]), error) for error in reading.failed)
+        if stored.get(name) == reading.documents[0].sha256:  # read again for what could not be read, which still cannot
+            report.unchanged.append(name)
+            continue
         yield name, reading
         (report.updated if name in stored else report.added).append(name)
     folders = [PurePosixPath(cited_path(path, base)) for path in paths if path.is_dir()]
-    gone = (name for name in stored if name not in files)
+    gone = (name for name, sha256 in stored.items() if name not in files and not sha256.startswith(TEXT))
     report.removed.extend(sorted(name for name in gone if any(PurePosixPath(name).is_relative_to(f) for f in folders)))
-    progress("", len(files), len(files))
+    progress("read", "", len(files), len(files))
 
 
 def _by_file(known: Mapping[str, str], files: Mapping[str, Path]) -> dict[str, str]:
@@ -127,52 +202,84 @@ def _by_file(known: Mapping[str, str], files: Mapping[str, Path]) -> dict[str, s
     return stored
 
 
-def index_document(
-    document: Document, embedder: Embedder, progress: Progress = lambda *_: None, store: Store | None = None
-) -> IndexedDocument:
-    """Split and embed one document. Traditional Chinese is embedded in its simplified form, as questions are.
+def index_document(document: Document, embedder: Embedder) -> IndexedDocument:
+    """Split and embed one document. Traditional Chinese is embedded in its simplified form, as questions are."""
+    (indexed,) = index_documents([document], embedder)
+    return indexed
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """A document, and the texts to be embedded for it."""
+
+    document: Document
+    passages: tuple[Passage, ...]
+    sentences: tuple[Sentence, ...]
+    of_passages: tuple[str, ...]
+    of_sentences: tuple[str, ...]
+    words: tuple[tuple[str, ...], ...]
+
+    def indexed(self, vectors: Mapping[str, Vectors], dim: int) -> IndexedDocument:
+        return IndexedDocument(
+            document=self.document,
+            passages=self.passages,
+            sentences=self.sentences,
+            vectors=_stacked(vectors, self.of_passages, dim),
+            sentence_vectors=_stacked(vectors, self.of_sentences, dim),
+            words=self.words,
+            embedded=(*self.of_passages, *self.of_sentences),
+        )
+
+
+def index_documents(
+    documents: Sequence[Document],
+    embedder: Embedder,
+    progress: Progress = lambda *_: None,
+    store: Store | None = None,
+) -> list[IndexedDocument]:
+    """Split and embed the documents of one file, see `index_document`.
 
     With a store, what is embedded there already is taken from it, and what is new put by there as it is computed.
     """
+    split = []
+    for done, document in enumerate(documents):
+        progress("split", document.path, done, len(documents))
+        split.append(_split(document, embedder))
+    vectors = _vectors(split, embedder, progress, store)
+    return [one.indexed(vectors, embedder.dim) for one in split]
+
+
+def _split(document: Document, embedder: Embedder) -> _Split:
     passages, sentences = split_document(document, embedder.count_tokens, embedder.max_tokens)
     texts = [passage_text(document, passage) for passage in passages]
-    of_passages = [simplify(text) for text in texts]
-    of_sentences = [simplify(document.text[sentence.start : sentence.end]) for sentence in sentences]
-    vectors = _vectors(of_passages, of_sentences, embedder, document.path, progress, store)
-    return IndexedDocument(
+    return _Split(
         document=document,
         passages=tuple(passages),
         sentences=tuple(sentences),
-        vectors=_stacked(vectors, of_passages, embedder.dim),
-        sentence_vectors=_stacked(vectors, of_sentences, embedder.dim),
+        of_passages=tuple(simplify(text) for text in texts),
+        of_sentences=tuple(simplify(document.text[sentence.start : sentence.end]) for sentence in sentences),
         words=tuple(tuple(words(text)) for text in texts),
-        embedded=(*of_passages, *of_sentences),
     )
 
 
 def _vectors(
-    of_passages: Sequence[str],
-    of_sentences: Sequence[str],
-    embedder: Embedder,
-    what: str,
-    progress: Progress,
-    store: Store | None,
+    split: Sequence[_Split], embedder: Embedder, progress: Progress, store: Store | None
 ) -> dict[str, Vectors]:
     """text -> its vector [dim]; a text that stands twice is embedded once."""
-    wanted = list(dict.fromkeys([*of_passages, *of_sentences]))
+    of_passages = dict.fromkeys(text for one in split for text in one.of_passages)
+    of_sentences = dict.fromkeys(text for one in split for text in one.of_sentences if text not in of_passages)
     found: dict[str, Vectors] = {}
     if store is not None:
-        passages = set(of_passages)
-        found = store.kept(list(passages), exact=True)
-        found |= store.kept([text for text in wanted if text not in passages], exact=False)
-    new = [text for text in wanted if text not in found]
+        found = store.kept(list(of_passages), exact=True) | store.kept(list(of_sentences), exact=False)
+    new = [text for text in (*of_passages, *of_sentences) if text not in found]
     for start in range(0, len(new), _SLICE):
         part = new[start : start + _SLICE]
+        progress("embed", split[0].document.path, start, len(new))
         vectors = embedder.embed_passages(part)
-        if store is not None:
+        if store is not None and len(new) > _SLICE:  # else the file is stored before long
             store.keep(part, vectors)
         found.update(zip(part, vectors, strict=True))
-        progress(what, start + len(part), len(new))
+    progress("embed", split[0].document.path if split else "", len(new), len(new))
     return found
 
 
@@ -198,7 +305,7 @@ def find_files(
         for root, folders, names in os.walk(_absolute(path)):
             for name in list(folders):
                 inner = Path(root, name)
-                why: Passed | None = "own" if os.path.realpath(inner) in own else "hidden" if name[0] == "." else None
+                why = _why_passed(inner, own)
                 if why:
                     folders.remove(name)
                     passed.append((cited_path(inner, base) + "/", why))
@@ -209,6 +316,17 @@ def find_files(
                 else:
                     found[cited_path(file, base)] = file
     return dict(sorted(found.items())), sorted(passed)
+
+
+def passed_over(path: Path, folder: Path, apart: Sequence[Path] = ()) -> bool:
+    """Whether what lies at `path` within `folder` is left out of it, for its own name or one on the way."""
+    own = {os.path.realpath(one) for one in apart}
+    inner = path.relative_to(folder)
+    return any(_why_passed(folder / part, own) for part in (inner, *inner.parents) if part.name)
+
+
+def _why_passed(path: Path, own: set[str]) -> Passed | None:
+    return "own" if os.path.realpath(path) in own else "hidden" if path.name.startswith(".") else None
 
 
 def cited_path(file: Path, base: Path) -> str:

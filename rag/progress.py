@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 Report = Callable[[str, int, int], None]
@@ -29,21 +39,81 @@ def shown(quiet: bool = False) -> Iterator[Report]:
         yield _Lines()
 
 
+Stages = Callable[[str, str, int, int], None]
+"""Called with (stage, file, done, of how many): see `rag.ingest.Progress`."""
+
+_STAGES = {
+    "read": ("reading", "读取"),
+    "split": ("splitting", "切分"),
+    "embed": ("embedding", "嵌入"),
+    "index": ("indexing", "建索引"),
+}
+_FILES = ("files", "文件")
+
+
+@contextmanager
+def stages_shown(quiet: bool = False, language: str = "en") -> Iterator[Stages]:
+    """As `shown`, for an ingest: how many files are done, and what is done with the present one."""
+    chinese = language == "zh"
+    if quiet:
+        yield lambda stage, file, done, total: None
+    elif sys.stderr.isatty():
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            files, stages = bar.add_task(_FILES[chinese], total=None), bar.add_task("", visible=False)
+            yield _Bars(bar, files, stages, chinese)
+    else:
+        yield _StageLines(_Lines(), chinese)
+
+
+class _Bars:
+    """Two bars, one under the other: of the files, and of what is done with one of them."""
+
+    def __init__(self, bar: Progress, files: TaskID, stages: TaskID, chinese: bool) -> None:
+        self._bar, self._files, self._stages, self._chinese = bar, files, stages, chinese
+        self._shown = ""
+
+    def __call__(self, stage: str, file: str, done: int, total: int) -> None:
+        if stage == "read":
+            self._bar.update(self._files, completed=done, total=total)
+        what = f"{_STAGES[stage][self._chinese]} {file}".rstrip()
+        if what != self._shown:  # the rate is that of this stage
+            self._shown = what
+            self._bar.reset(self._stages, description=escape(what), visible=True)
+        if stage != "read":
+            self._bar.update(self._stages, completed=done, total=total)
+
+
+class _StageLines:
+    """`files  300/1190  25.3/s  35 s left`, and of a file that takes long `embedding news.txt  640/12000  ...`."""
+
+    def __init__(self, lines: "_Lines", chinese: bool) -> None:
+        self._lines, self._chinese = lines, chinese
+
+    def __call__(self, stage: str, file: str, done: int, total: int) -> None:
+        what = _FILES[self._chinese] if stage == "read" else f"{_STAGES[stage][self._chinese]} {file}".rstrip()
+        self._lines(what, done, total)
+
+
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
 class _Lines:
-    """`xquad.zh  300/1190  25.3/s  35 s left`, at most every ten seconds."""
+    """`xquad.zh  300/1190  25.3/s  35 s left`, at most every ten seconds. The rate is since this was first heard of."""
 
     def __init__(self) -> None:
-        self._started = self._said = time.monotonic()
+        self._said = time.monotonic()
+        self._began: dict[str, tuple[float, int]] = {}  # what -> when, and how many were done then
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if done and now - self._said >= _PLAIN_SECONDS:
+        began, before = self._began.setdefault(what, (now, done))
+        if done > before and now - self._said >= _PLAIN_SECONDS:
             self._said = now
-            rate = done / (now - self._started)
+            rate = (done - before) / (now - began)
             left = (total - done) / rate
             print(f"{what}  {done}/{total}  {rate:.1f}/s  {left:.0f} s left", file=sys.stderr, flush=True)
+        if done >= total:
+            del self._began[what]

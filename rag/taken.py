@@ -1,25 +1,64 @@
-"""Around an ingest: what it would do, the fields that records are read by, and its summary for programs."""
+"""Around an ingest: the run itself as settings ask for it, what it would do, and its summary for programs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rag.assistant import fingerprint_of
 from rag.documents import DocumentReader, Limits
 from rag.errors import SettingError, StoreMissingError
-from rag.ingest import IngestReport, Progress, survey
+from rag.ingest import IngestReport, Progress, ingest, survey
 from rag.settings import Settings
 from rag.store import open_store
+from rag.types import Embedder
+from rag.types.filters import one_form
 
 _FIELDS = ("text", "title", "date")
 
 
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """An ingest as the settings ask for it, to be made as often as one likes: the store is open only meanwhile."""
+
+    settings: Settings
+    embedder: Embedder
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def base(self) -> Path:
+        """What documents are cited relative to."""
+        return self.settings.store.resolve().parent
+
+    def run(
+        self, paths: Sequence[Path], progress: Progress, *, rebuild: bool = False, gone: Sequence[str] = ()
+    ) -> tuple[IngestReport, tuple[int, int]]:
+        """The report, and how many documents and passages the store then holds. `gone`: files that are to be removed,
+        by the path that they are cited by. Raises PathMissingError, StoreError."""
+        with open_store(self.settings.where, fingerprint_of(self.embedder), write=True, rebuild=rebuild) as store:
+            report = ingest(
+                paths,
+                store,
+                self.embedder,
+                base=self.base,
+                limit_mb=self.settings.max_file_mb,
+                progress=progress,
+                fields=self.fields,
+                apart=(self.settings.store,),
+                gone=gone,
+            )
+            return report, (store.document_count(), store.passage_count())
+
+
 def fields_of(given: Sequence[str]) -> dict[str, str]:
-    """["text=body"] -> {"text": "body"}. Raises SettingError."""
+    """["text=body", "source=origin"] -> {"text": "body", "source": "origin"}: what is not a text, title or date is
+    metadata by that name. Raises SettingError."""
     fields: dict[str, str] = {}
     for one in given:
         what, _, name = one.partition("=")
-        if what not in _FIELDS or not name:
-            known = ", ".join(f"{field}=NAME" for field in _FIELDS)
+        what = one_form(what)
+        if not what or what == "path" or not name:
+            known = ", ".join(f"{field}=NAME" for field in (*_FIELDS, "METADATA"))
             raise SettingError(name="--field", problem_en=f"{one}: give {known}", problem_zh=f"{one}：请用 {known}")
         fields[what] = name
     return fields
@@ -48,9 +87,6 @@ def foresee(
 
 def as_dict(report: IngestReport, held: tuple[int, int] | None, language: str, *, dry_run: bool) -> dict[str, Any]:
     """For --json: how many of each, which they are, and why. `held`: documents and passages in the store after it."""
-    counts = {
-        name: len(getattr(report, name)) for name in ("added", "updated", "unchanged", "removed", "failed", "passed")
-    }
     failed = [
         {"path": path, "kind": type(error).__name__, "reason": error.message(language)} for path, error in report.failed
     ]
@@ -62,4 +98,4 @@ def as_dict(report: IngestReport, held: tuple[int, int] | None, language: str, *
         "passed": [{"path": path, "kind": why} for path, why in report.passed],
     }
     documents, passages = held or (None, None)
-    return {**counts, "dry_run": dry_run, "documents": documents, "passages": passages, "files": files}
+    return {**report.counts(), "dry_run": dry_run, "documents": documents, "passages": passages, "files": files}

@@ -39,23 +39,31 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
+class ByScript:
+    """Two sets of weights for the same features: in another script than the question's no word can match."""
+
+    same: Linear
+    other: Linear
+
+    def of(self, foreign: bool) -> Linear:
+        return self.other if foreign else self.same
+
+    def scaled(self, slope: float, shift: float) -> "ByScript":
+        return ByScript(self.same.scaled(slope, shift), self.other.scaled(slope, shift))
+
+
+@dataclass(frozen=True, slots=True)
 class ModeWeights:
     """How answers are picked in one mode."""
 
-    sentence: Linear  # ranks sentences; see rag.answering.rank
-    confidence: Linear  # log-odds that the answer is right; see rag.answering.judge
-    confidence_foreign: Linear  # the same, for a question in another script than the documents
+    sentence: ByScript  # ranks sentences; see rag.answering.rank
+    confidence: ByScript  # log-odds that the answer is right; see rag.answering.judge
     second_sentence: float  # a further sentence is shown where its share of the best one's odds is at least this
     risks: Risks  # (confidence, risk, coverage) on held-out data, rising confidence
 
     def calibrated(self, slope: float, shift: float, risks: Risks) -> "ModeWeights":
         """The same order of answers, with log-odds of slope * log-odds + shift."""
-        return replace(
-            self,
-            confidence=self.confidence.scaled(slope, shift),
-            confidence_foreign=self.confidence_foreign.scaled(slope, shift),
-            risks=risks,
-        )
+        return replace(self, confidence=self.confidence.scaled(slope, shift), risks=risks)
 
     def min_confidence(self, max_risk: float) -> float:
         """The lowest confidence from which at most `max_risk` of what is shown is wrong; 1.0 where none is known."""
@@ -67,7 +75,7 @@ class ModeWeights:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    passage: Linear  # ranks passages; see rag.answering.retrieve
+    passage: ByScript  # ranks passages; see rag.answering.retrieve
     fast: ModeWeights
     accurate: ModeWeights  # with the reader
 
@@ -98,14 +106,13 @@ def own_weights(store: Path) -> Weights:
 
 
 def weights_from(data: dict[str, Any]) -> Weights:
-    return Weights(_linear(data["passage"]), *(mode_from(data[mode]) for mode in ("fast", "accurate")))
+    return Weights(_by_script(data["passage"]), *(mode_from(data[mode]) for mode in ("fast", "accurate")))
 
 
 def mode_from(data: dict[str, Any]) -> ModeWeights:
     return ModeWeights(
-        sentence=_linear(data["sentence"]),
-        confidence=_linear(data["confidence"]),
-        confidence_foreign=_linear(data["confidence_foreign"]),
+        sentence=_by_script(data["sentence"]),
+        confidence=_by_script(data["confidence"]),
         second_sentence=data["second_sentence"],
         risks=_risks(data["risks"]),
     )
@@ -113,6 +120,10 @@ def mode_from(data: dict[str, Any]) -> ModeWeights:
 
 def _risks(rows: Sequence[Sequence[float]]) -> Risks:
     return tuple((confidence, risk, coverage) for confidence, risk, coverage in rows)
+
+
+def _by_script(part: dict[str, Any]) -> ByScript:
+    return ByScript(_linear(part["same"]), _linear(part["other"]))
 
 
 def _linear(part: dict[str, Any]) -> Linear:

@@ -26,7 +26,7 @@ from rag.documents import text_document
 from rag.errors import StoreError
 from rag.ingest import index_document
 from rag.store import LocalStore, open_store
-from rag.types import Document, Embedder
+from rag.types import Document, Embedder, Turn
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / ".." / "shared" / "data"
@@ -54,6 +54,17 @@ class Paragraph:
     part: str  # "train", "fit", "validation" or "test"
     questions: tuple[Question, ...]
     date: str | None = None  # as printed above it
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question over a store."""
+
+    question: str
+    answers: tuple[str, ...]
+    paths: tuple[str, ...]  # documents that may answer; none: unanswerable
+    every: bool = False  # all answers are wanted
+    history: tuple[Turn, ...] = ()
 
 
 def xquad(data: Path, language: str) -> list[Paragraph]:

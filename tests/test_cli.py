@@ -125,6 +125,29 @@ def test_ask_batch_answers_a_set_in_order(store: Path, tmp_path: Path) -> None:
     assert "85万套" in answers[1]["text"]
 
 
+def test_only_some_documents_are_asked(store: Path, tmp_path: Path) -> None:
+    def asked(*filters: str) -> dict:
+        return json.loads(rag("ask", QUESTION, "--json", *filters, store=store).stdout)
+
+    everywhere = asked()
+    (path,) = {one["path"] for one in everywhere["citations"]}
+    for where in (f"path={path}", "path=*/000_*"):
+        assert asked("--where", where)["citations"] == everywhere["citations"]
+    elsewhere = asked("--where", "path=*/004_*", "--since", "2025-07", "--until", "2025")
+    shown = [*elsewhere["citations"], *(one["citation"] for one in elsewhere["nearest"])]
+    assert all("/004_" in one["path"] for one in shown)
+    assert elsewhere["reason"] != "no_match"
+    assert asked("--until", "1999")["reason"] == "no_match"
+    chat = subprocess.run(
+        [sys.executable, "-m", "rag", "chat", "--where", "source=x"],
+        env=os.environ | {"RAG_STORE": str(store), "RAG_LANGUAGE": "en"},
+        input=QUESTION,
+        capture_output=True,
+        text=True,
+    )
+    assert "No answer: no document matches the filter." in chat.stdout
+
+
 def test_chat_keeps_the_thread_until_new(store: Path) -> None:
     asked = [
         QUESTION,
@@ -261,6 +284,8 @@ def test_eval_asks_a_sets_own_documents_unless_a_store_is_named(store: Path, tmp
         (("ask", ""), 2, "The question is empty"),
         (("ask", "q" * 100_000), 2, "too long (100000 characters)"),
         (("ingest", "nowhere/at/all.txt"), 2, "nowhere/at/all.txt: no such file"),
+        (("ask", QUESTION, "--where", "reports"), 2, "--where: reports: give path=PATTERN or NAME=VALUE"),
+        (("chat", "--since", "2023-02-30"), 2, "2023-02-30 is no date; give 2023, 2023-05 or 2023-05-17."),
         (("eval", "nowhere.jsonl"), 2, "nowhere.jsonl: no such file"),
         (("docs", "show", "nothing"), 2, "nothing"),
         (("ask", "--batch", "seeds/qa.jsonl", "--out", "nowhere/at/all.jsonl"), 2, "nowhere/at: no such file"),
@@ -288,7 +313,7 @@ def test_bad_files_get_one_line_each_and_nothing_stored_is_lost(embedder: Embedd
         ("empty.txt", 1, "no text"),
         ("binary.txt", 1, "not a text file"),
         ("long.txt", 1, "150 MB is over the limit of 20 MB"),
-        ("picture.png", 1, "a picture; nothing here reads this kind of file"),
+        ("picture.png", 1, "damaged, or not what it seems to be (no picture"),
         ("gone.txt", 2, "no such file"),
     ]:
         result = rag("ingest", "--quiet", tmp_path / name, store=own)
@@ -400,3 +425,70 @@ def test_an_ingest_killed_at_any_moment_goes_on_where_it_was(embedder: Embedder,
         acknowledged = listed
     assert rag("ingest", "-q", seeds, store=own).returncode == 0
     assert "All is well: 14 documents" in rag("verify", store=own).stdout
+
+
+# --- following a folder, and the log of runs -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_folder_is_followed_until_a_signal_ends_it(embedder: Embedder, tmp_path: Path, how: signal.Signals) -> None:
+    store, folder = tmp_path / "vectorstore", tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.txt").write_text("第一句话在这里。")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rag", "ingest", "--watch", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"RAG_STORE": str(store), "RAG_LANGUAGE": "en"},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("1 added, 0 updated")
+    assert process.stdout.readline() == "Following; end it with Ctrl-C.\n"
+    (folder / "b.txt").write_text("第二句话在这里。")
+    assert process.stdout.readline() == "added docs/b.txt\n"
+    (folder / "a.txt").unlink()
+    assert process.stdout.readline() == "removed docs/a.txt\n"
+    process.send_signal(how)
+    out, told = process.communicate(timeout=60)
+    assert (process.returncode, out, told) == (0, "", "")
+    assert rag("verify", store=store).returncode == 0
+    runs = json.loads(rag("docs", "log", "--json", store=store).stdout)
+    assert [(run["ending"], run["counts"]["added"], run["counts"]["removed"]) for run in runs] == [
+        ("done", 0, 1),
+        ("done", 1, 0),
+        ("done", 1, 0),
+    ]
+
+
+def test_the_log_says_what_every_run_did_and_which_was_killed(embedder: Embedder, tmp_path: Path) -> None:
+    store, folder = tmp_path / "vectorstore", tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.txt").write_text("第一句话在这里。")
+    (folder / "b.txt").write_bytes(bytes(range(256)) * 9)
+    assert rag("ingest", folder, store=store).returncode == 1
+    header, row = (line.split("\t") for line in rag("docs", "log", store=store).stdout.splitlines())
+    told = dict(zip(header, row, strict=True))
+    assert (told["run"], told["ended"], told["added"], told["failed"], told["asked"]) == (
+        *("1", "done", "1", "1"),
+        str(folder),
+    )
+    one = rag("docs", "log", "1", store=store).stdout.splitlines()
+    assert len(one) == 3
+    assert one[2].startswith("docs/b.txt: not a text file")
+    assert "不是文本文件" in rag("docs", "log", "1", store=store, RAG_LANGUAGE="zh").stdout
+    assert json.loads(rag("docs", "log", "1", "--json", store=store).stdout)["failed"][0]["kind"] == "NotTextError"
+    assert one_line(rag("docs", "log", "7", store=store), 2) == "7: no such run; see: rag docs log"
+
+    (folder / "long.txt").write_text("".join(f"第{n}句话写在这里，说的是第{n}件事情。\n" for n in range(3000)))
+    command = [sys.executable, "-m", "rag", "ingest", "-q", str(folder)]
+    process = subprocess.Popen(command, env=os.environ | {"RAG_STORE": str(store)})
+    while len(json.loads(rag("docs", "log", "--json", store=store).stdout)) < 2:
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert "not ended: at work, or killed" in rag("docs", "log", store=store).stdout
+    (folder / "long.txt").unlink()
+    rag("ingest", folder, store=store)
+    endings = [run["ending"] for run in json.loads(rag("docs", "log", "--json", store=store).stdout)]
+    assert endings == ["done", "killed", "done"]

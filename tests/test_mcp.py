@@ -23,7 +23,7 @@ from rag.ingest import ingest
 from rag.mcp import answer_text, make_server
 from rag.settings import Settings, load_settings
 from rag.store import open_store
-from rag.types import Answer, Citation, Embedder, IndexInfo, NearSentence
+from rag.types import Answer, Citation, Embedder, Filter, IndexInfo, NearSentence
 
 QUESTION = "智新科技去年的销量是多少?"
 SENTENCE = "智新科技去年销量达到53万套。"
@@ -94,6 +94,26 @@ def test_ask_gives_the_answer_as_structured_content_and_as_text(own: Settings, o
     assert document.text[citation["start"] : citation["end"]] == citation["quote"] == SENTENCE
     assert text_of(result).startswith(f"{SENTENCE} [1]\n")
     assert f"[1] a.txt {citation['locator']}" in text_of(result)
+
+
+def test_filters_are_those_of_the_library(own: Settings, open_fake: Any) -> None:
+    server = make_server(own, open_fake)
+
+    def call(tool: str, **filters: object) -> Any:
+        arguments = {"question": QUESTION, "filters": filters}
+        return with_client(server, lambda client: client.call_tool(tool, arguments))
+
+    found = call("ask", path="b*").structured_content
+    expected = open_fake(own).ask(QUESTION, filters=Filter(paths=("b*",)))
+    assert without_timings(found) == without_timings(json.loads(expected.to_json()))
+    assert {one["path"] for one in found["citations"]} == {"b.txt"}
+    passages = call("search", path=["b.txt"]).structured_content["passages"]
+    assert {one["citation"]["path"] for one in passages} == {"b.txt"}
+    assert call("ask", since="2023").structured_content["reason"] == "no_match"
+    for wrong, told in (({"since": "去年"}, "since：去年 不是日期"), ({"where": "x"}, "filters.where")):
+        refused = call("ask", **wrong)
+        assert refused.is_error
+        assert told in text_of(refused)
 
 
 def test_ask_abstains_in_words_with_its_reason(own: Settings, open_fake: Any) -> None:

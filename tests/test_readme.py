@@ -3,8 +3,10 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -99,8 +101,11 @@ def test_rag_commands_work(filled: Settings) -> None:
 
 
 @pytest.mark.model
-def test_the_python_example_works(filled: Settings) -> None:
+def test_the_python_example_works(ingested: Path, tmp_path: Path) -> None:
     (example,) = blocks("python")
-    environment = os.environ | {"RAG_STORE": str(filled.store)}
+    store = tmp_path / "vectorstore"  # of its own: the example adds to it
+    shutil.copytree(ingested, store)
+    environment = os.environ | {"RAG_STORE": str(store)}
     result = subprocess.run([sys.executable, "-c", example], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert "53万套" in result.stdout, result.stderr
+    assert "answered 例会定于星期五上午九点举行。" in result.stdout

@@ -82,6 +82,7 @@ def test_the_screen_says_the_same(language: str, words: str, capsys: pytest.Capt
 
 def test_fields_are_named_or_refused() -> None:
     assert fields_of(["text=body", "date=on=day"]) == {"text": "body", "date": "on=day"}
-    for wrong in ("body", "words=body", "text="):
+    assert fields_of(["source=press.name", "栏目=column"]) == {"source": "press.name", "栏目": "column"}
+    for wrong in ("body", "=body", "text=", "path=file"):
         with pytest.raises(SettingError, match="--field"):
             fields_of([wrong])

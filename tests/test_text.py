@@ -1,4 +1,7 @@
 import itertools
+import subprocess
+import sys
+from pathlib import Path
 
 import jieba
 import pytest
@@ -259,3 +262,11 @@ def test_rows_of_items(sentence: str, rows: list[str]) -> None:
 )
 def test_questions_made_of_sentences(sentence: str, questions: list[str]) -> None:
     assert list(text.cloze_questions(sentence)) == questions
+
+
+def test_who_asks_first_does_not_read_what_jieba_is_told_when_compiled(tmp_path: Path) -> None:
+    """Nothing is found compiled here, as after an installation by uv."""
+    command = [sys.executable, "-W", "always", "-X", f"pycache_prefix={tmp_path}", "-c"]
+    for module in ("rag.conversation.parts", "rag.text.asks", "rag.text"):
+        result = subprocess.run([*command, f"import {module}"], capture_output=True, text=True, check=True, timeout=60)
+        assert "jieba" not in result.stderr

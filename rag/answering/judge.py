@@ -77,7 +77,7 @@ class Evidence:
     span_stands_out: float = 0.0  # how far its span score is above the mean of all candidates
     relevance_lead: float = 0.0  # above the reader's next best
     contested: float = 0.0  # share of the odds of the best sentence in another passage
-    foreign: bool = False  # question and sentence differ in script: no word can match, and the shares of words are 0
+    foreign: bool = False  # question and sentence differ in script: words match by the dictionary, missing ones are 0
 
     def vector(self) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
         """All but `foreign`, which tells whose weights they meet."""
@@ -89,8 +89,7 @@ EVIDENCE = tuple(field.name for field in fields(Evidence) if field.name != "fore
 
 def confidence(evidence: Evidence, weights: ModeWeights) -> float:
     """Probability (0..1) that the sentences shown hold the answer, by logistic regression (Platt 1999)."""
-    weigh = weights.confidence_foreign if evidence.foreign else weights.confidence
-    log_odds = float(weigh(evidence.vector()[None, :])[0])
+    log_odds = float(weights.confidence.of(evidence.foreign)(evidence.vector()[None, :])[0])
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds))))
 
 
@@ -124,7 +123,7 @@ def gather_evidence(
     frequencies = store.word_frequencies(list(query.words))
     absent = {word: s for word, s in query.words.items() if not contains_word(whole, word)}
     foreign = scripts_differ(query.text, best.text)
-    heard = 0.0 if foreign else 1.0  # words that cannot match say nothing by their absence
+    heard = 0.0 if foreign else 1.0  # words that may be said otherwise say nothing by their absence
     hits = {c.hit.passage.id: c.hit for c in candidates}
     said = fold(best.text)
     others = [c for c in candidates if fold(c.text) != said]  # a reprint speaks for an answer, not against it
@@ -133,8 +132,8 @@ def gather_evidence(
         stands_out=f.cosine - _mean([c.features.cosine for c in candidates]),
         passage_stands_out=f.passage_cosine - _mean([hit.cosine for hit in hits.values()]),
         lead=1 - sum(c.share for c in others),
-        word_share=f.word_share * heard,
-        passage_word_share=f.passage_word_share * heard,
+        word_share=f.word_share,
+        passage_word_share=f.passage_word_share,
         missing=max(absent.values(), default=0.0) * heard,
         name_missing=max((s for word, s in absent.items() if is_name(word)), default=0.0) * heard,
         unknown=sum(s for word, s in query.words.items() if not frequencies[word]) * heard,

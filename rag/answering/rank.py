@@ -20,6 +20,7 @@ from rag.text import (
     fold,
     holds_asked_unit,
     is_finished,
+    scripts_differ,
     word_share,
 )
 from rag.types import Hit, Query, Sentence, SentenceReading, Store
@@ -88,7 +89,7 @@ def rank_sentences(
                     best_cosine=hit.sentence_cosine,
                     passage_word_share=hit.word_share,
                     years_missing=hit.years_missing,
-                    word_share=word_share(query.words, folded),
+                    word_share=word_share(query.words, folded, query.said_as),
                     focus_missing=_missing(focus, folded),
                     figure=float(wants_figure and _new_figure(folded, asked) and holds_asked_unit(asked, folded)),
                     date=float(wants_date and bool(date_spans(folded))),
@@ -102,10 +103,15 @@ def rank_sentences(
             found.append((sentence, hit, text, _within(sentence, hit, reading)))
     if not rows:
         return []
-    scores = weights.sentence(np.array(rows))
+    scores = weights.sentence.of(is_foreign(query, hits, texts))(np.array(rows))
     shares = softmax(scores)
     order = sorted(range(len(rows)), key=lambda i: -scores[i])
     return [Candidate(*found[i][:3], rows[i], float(scores[i]), float(shares[i]), found[i][3]) for i in order]
+
+
+def is_foreign(query: Query, hits: Sequence[Hit], texts: TextCache) -> bool:
+    """Whether the question is in another script than the passage found first, so that one set of weights orders all."""
+    return bool(hits) and scripts_differ(query.text, texts.folded(hits[0].passage))
 
 
 def _bounded(score: float) -> float:

@@ -3,8 +3,8 @@
 Both searches only propose. The score of a proposed passage joins the cosine of question and passage, the best cosine of
 question and one sentence of it (a passage of thirty facts is near no question; the one sentence is), and the share of
 the question's information that its words cover. That share is measured against all words of the question, also those
-that stand nowhere in the store: for a question in another language hardly any word can match, the share stays near
-zero for every passage, and the words have no say.
+that stand nowhere in the store: for a question in another language hardly any word can match, but for those that the
+dictionary knows in Chinese; the share stays near zero for every passage, and the words have no say.
 """
 
 import math
@@ -15,8 +15,8 @@ import numpy as np
 
 from rag.answering.understand import vector_for, weighed_words
 from rag.cache import TextCache
-from rag.text import contains_word, word_share, years
-from rag.types import Hit, Query, Store
+from rag.text import contains_word, scripts_differ, word_share, years
+from rag.types import Filter, Hit, Query, Store
 from rag.weights import Weights
 
 POOL = 30
@@ -42,10 +42,16 @@ class Found:
 
 
 def retrieve_supported(
-    question: str, queries: Sequence[Query], store: Store, texts: TextCache, weights: Weights, k: int
+    question: str,
+    queries: Sequence[Query],
+    store: Store,
+    texts: TextCache,
+    weights: Weights,
+    k: int,
+    filters: Filter | None = None,
 ) -> Found:
     """Of the readings of `question`, the one that the documents support best, with its `k` best passages."""
-    found = [Found(query, tuple(retrieve(query, store, texts, weights, k))) for query in queries]
+    found = [Found(query, tuple(retrieve(query, store, texts, weights, k, filters))) for query in queries]
     if len(found) == 1:
         return found[0]
     asked = weighed_words(question, store)
@@ -56,14 +62,18 @@ def retrieve_supported(
     return found[supports.index(max(supports))]
 
 
-def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: int) -> list[Hit]:
-    """The `k` best passages, best first; ties by passage id. Fewer where the store holds fewer."""
+def retrieve(
+    query: Query, store: Store, texts: TextCache, weights: Weights, k: int, filters: Filter | None = None
+) -> list[Hit]:
+    """The `k` best passages of documents that meet `filters`, best first; ties by passage id. Fewer where there are
+    fewer."""
     vectors = [query.vector] if query.across is query.vector else [query.across, query.vector]
     dense: dict[str, int] = {}
     for vector in vectors:
-        for rank, (passage_id, _) in enumerate(store.search_dense(vector, POOL), 1):
+        for rank, (passage_id, _) in enumerate(store.search_dense(vector, POOL, filters), 1):
             dense[passage_id] = min(rank, dense.get(passage_id, rank))
-    lexical = {passage_id: rank for rank, (passage_id, _) in enumerate(store.search_words(query.terms, POOL), 1)}
+    worded = store.search_words(query.terms, POOL, filters)
+    lexical = {passage_id: rank for rank, (passage_id, _) in enumerate(worded, 1)}
     ids = sorted(dense.keys() | lexical.keys())
     passages = store.passages(ids)
     if not passages:
@@ -77,9 +87,10 @@ def retrieve(query: Query, store: Store, texts: TextCache, weights: Weights, k: 
         vector = vector_for(query, folded)
         features[row, 0] = own[row] @ vector
         features[row, 1] = max(sentences[row][1] @ vector, default=features[row, 0])
-        features[row, 2] = word_share(query.words, folded)
+        features[row, 2] = word_share(query.words, folded, query.said_as)
         features[row, 3] = years_missing(asked_years, folded)
-    scores = weights.passage(features)
+    nearest = texts.folded(passages[int(np.argmax(features[:, 0]))])
+    scores = weights.passage.of(scripts_differ(query.text, nearest))(features)  # one set of weights orders all
     best = sorted(range(len(ids)), key=lambda i: (-scores[i], ids[i]))[:k]
     return [
         Hit(

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-import jieba
 import regex
 
 from rag.text import has_han, is_name
+from rag.text.words import jieba
 
 PERIOD = regex.compile(
     r"(?:\d{4}|[去今前明]|同)年(?:年?[底初末]|[上下]半年|前三季度|[第前]?[一二三四]季度|\d{1,2}月(?:\d{1,2}日)?)?"

@@ -10,12 +10,25 @@ from pathlib import Path
 
 import regex
 
-from rag.documents.clean import clean, date_line, display_width, is_terminal, mark, without_bullet
+from rag.documents.clean import clean, mark
+from rag.documents.lines import date_line, display_width, is_terminal, without_bullet
 from rag.documents.paragraphs import Kind, Line, Paragraph
-from rag.documents.readers import Limits, Part, Source, read_parts
-from rag.errors import DocumentError, EmptyFileError, FileTooLargeError, PathMissingError, UnreadableFileError
+from rag.documents.readers import Limits, Part, Source, one_line, read_parts
+from rag.documents.readers.part import tidy
+from rag.documents.readers.text import loose_lines
+from rag.errors import (
+    DocumentError,
+    EmptyFileError,
+    FileTooLargeError,
+    PathMissingError,
+    ScanError,
+    UnreadableFileError,
+)
 from rag.text import find_date
 from rag.types import Document, Section
+
+TEXT = "text:"
+"""How the sha256 of a document begins that no file holds, so that none is missed when its folder is read again."""
 
 _TITLE_WIDTH = 90.0
 _HEADLINE_WIDTH = 16.0
@@ -87,6 +100,9 @@ def build(source: Source) -> Reading:
                 counts[path] += 1
     if not documents:
         raise failed[0] if failed else EmptyFileError(path=source.path)
+    if any(isinstance(error, ScanError) for error in failed):  # to be read again once OCR is there
+        sha256 = _without_ocr(sha256)
+        documents = [replace(document, sha256=sha256) for document in documents]
     return Reading(tuple(documents), tuple(failed))
 
 
@@ -96,6 +112,16 @@ def content_sha256(data: bytes, fields: Mapping[str, str]) -> str:
     for key in sorted(fields):
         sha256.update(f"\0{key}={fields[key]}".encode())
     return sha256.hexdigest()
+
+
+def holds(data: bytes, sha256: str) -> bool:
+    """Whether a document of this `sha256` was read from `data`, with or without OCR."""
+    whole = content_sha256(data, {})
+    return sha256 in (whole, _without_ocr(whole))
+
+
+def _without_ocr(sha256: str) -> str:
+    return hashlib.sha256(f"{sha256} without OCR".encode()).hexdigest()
 
 
 def _articles_of(part: Part) -> list[_Article]:
@@ -122,6 +148,22 @@ def text_document(text: str, path: str, title: str = "", date: str | None = None
     return _document(
         _Article(heading, tuple(lines), date), f"{path}#0", path, hashlib.sha256(text.encode()).hexdigest(), Part(())
     )
+
+
+def text_as_document(text: str, title: str, date: str | None, metadata: Mapping[str, str]) -> Document:
+    """A text that no file holds, as one document that is called by its title, or its first words. `date` is ISO.
+
+    Raises EmptyFileError.
+    """
+    title = tidy(title) or next((_first_words(tidy(line)) for line in text.split("\n") if tidy(line)), "")
+    path = one_line(title).replace("/", "／")  # a slash would make a folder of it
+    part = Part(tuple(loose_lines(text)), title=title, date=date, metadata=metadata, loose=True)
+    (article,) = _articles_of(part)
+    sha256 = TEXT + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    document = _document(article, f"{path}#0", path, sha256, part)
+    if not document.text:
+        raise EmptyFileError(path=path or "text")
+    return document
 
 
 # --- articles ----------------------------------------------------------------------------------------------------
@@ -233,6 +275,7 @@ def _document(article: _Article, key: str, path: str, sha256: str, part: Part) -
         places=tuple(_merged(marks)),
         sha256=sha256,
         unit=part.unit,
+        metadata=part.metadata,
     )
 
 

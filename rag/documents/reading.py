@@ -1,23 +1,26 @@
-"""Reads files for whoever takes them in: those that need a library in a process of its own, which may die of it."""
+"""Reads files, and draws their pages: those that need a library in a process of its own, which may die of it."""
 
+import base64
 import json
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import rag.errors
-from rag.documents.build import Reading, build, read_bytes
-from rag.documents.readers import Limits, Source, needs_no_library
+from rag.documents.build import Reading, build, content_sha256, holds, read_bytes
+from rag.documents.readers import Cited, Drawn, Limits, Source, needs_no_library
 from rag.errors import DocumentError, LimitError, ReaderCrashedError
 from rag.text import dictionary_folder
 from rag.types import Document, Section
 
+_FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}  # each thread asks for address space, which is limited
 _START_SECONDS = 30  # for Python and the dictionary, the first time
 
 
@@ -28,8 +31,10 @@ class DocumentReader:
     memory and time: a file that makes it crash or hang costs that file, and the next one gets a new worker.
     """
 
-    def __init__(self, limits: Limits, fields: Mapping[str, str] | None = None) -> None:
+    def __init__(self, limits: Limits, fields: Mapping[str, str] | None = None, *, keep: bool = False) -> None:
+        """With `keep`, a file that is read again, of the same path and content, is not read twice."""
         self._limits = limits
+        self._kept: dict[tuple[str, str], Reading] | None = {} if keep else None
         self._fields = dict(fields or {})
         self._worker: subprocess.Popen[bytes] | None = None
 
@@ -40,7 +45,23 @@ class DocumentReader:
     def read(self, file: Path, path: str) -> Reading:
         """The documents of `file`, cited by `path`. Raises PathMissingError or DocumentError, naming `path`."""
         source = Source(path, read_bytes(file, path, self._limits.megabytes), self._limits, self._fields)
-        return build(source) if needs_no_library(source) else self._read_apart(source)
+        if needs_no_library(source):
+            return build(source)
+        if self._kept is None:
+            return _reading(self._ask(source))
+        key = path, content_sha256(source.data, self._fields)
+        if key not in self._kept:
+            self._kept[key] = _reading(self._ask(source))
+        return self._kept[key]
+
+    def draw(self, file: Path, path: str, sha256: str, cited: Cited) -> Drawn | None:
+        """A page of `file`, from which a document of `sha256` was read; None where it has changed since then. Raises
+        PathMissingError or DocumentError."""
+        source = Source(path, read_bytes(file, path, self._limits.megabytes), self._limits)
+        if not holds(source.data, sha256):
+            return None
+        told = self._ask(source, cited)
+        return Drawn(base64.b64decode(told["png"]), told["marked_at"])
 
     def close(self) -> None:
         """End the worker. Reading goes on with a new one."""
@@ -61,27 +82,23 @@ class DocumentReader:
     ) -> None:
         self.close()
 
-    def _read_apart(self, source: Source) -> Reading:
+    def _ask(self, source: Source, cited: Cited | None = None) -> dict[str, Any]:
+        """What the worker answers. Raises DocumentError."""
         worker = self._worker = self._worker or _started(self._limits)
         assert worker.stdin is not None
         assert worker.stdout is not None
         late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            worker.kill()
-
-        timer = threading.Timer(self._limits.seconds + _START_SECONDS, stop)
-        timer.start()
         try:
-            worker.stdin.write(request(source))
-            worker.stdin.write(source.data)
-            worker.stdin.flush()
-            answer = worker.stdout.readline()
+            with _watched(worker, self._limits.seconds + _START_SECONDS, late):
+                worker.stdin.write(request(source, cited))
+                worker.stdin.write(source.data)
+                worker.stdin.flush()
+                answer = worker.stdout.readline()
+            while answer == b"\n":  # long work goes on: the worker's own clock began anew, and so does this one
+                with _watched(worker, max(self._limits.seconds, self._limits.scan_seconds) + _START_SECONDS, late):
+                    answer = worker.stdout.readline()
         except BrokenPipeError:
             answer = b""
-        finally:
-            timer.cancel()
         if not answer.endswith(b"\n"):
             with suppress(subprocess.TimeoutExpired):  # so that what it died of is known
                 worker.wait(1)
@@ -90,10 +107,28 @@ class DocumentReader:
             if late.is_set() or worker.returncode == -_ALARM:
                 raise LimitError(path=source.path, what_en="seconds", what_zh="读取时间（秒）", limit=seconds)
             raise ReaderCrashedError(path=source.path, reason=f"exit code {worker.returncode}")
-        found = json.loads(answer)
+        found: dict[str, Any] = json.loads(answer)
         if found["spent"]:
             self.close()
-        return _reading(found)
+        if "error" in found:
+            raise _error(found["error"])
+        return found
+
+
+@contextmanager
+def _watched(worker: subprocess.Popen[bytes], seconds: int, late: threading.Event) -> Iterator[None]:
+    """The worker is ended, and `late` set, unless what is done here is done in so many seconds."""
+
+    def stop() -> None:
+        late.set()
+        worker.kill()
+
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 _ALARM = 14  # SIGALRM: the worker's own clock, which a worker that hangs outlives by nothing
@@ -108,18 +143,20 @@ def _started(limits: Limits) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        env=os.environ | _FRUGAL,
     )
 
 
 # --- what goes between the two processes: a line of JSON, and to the worker the bytes of the file --------------------
 
 
-def request(source: Source) -> bytes:
+def request(source: Source, cited: Cited | None) -> bytes:
     told = {
         "path": source.path,
         "size": len(source.data),
         "limits": asdict(source.limits),
         "fields": dict(source.fields),
+        "cited": cited and asdict(cited),
     }
     return json.dumps(told).encode() + b"\n"
 
@@ -134,10 +171,18 @@ def source_of(line: bytes, data: bytes) -> Source:
     return Source(told["path"], data, Limits(**told["limits"]), told["fields"])
 
 
-def reply(found: Reading | DocumentError, *, spent: bool) -> bytes:
+def cited_of(line: bytes) -> Cited | None:
+    """What is to be drawn; None where the file is to be read."""
+    told = json.loads(line)["cited"]
+    return told and Cited(**told)
+
+
+def reply(found: Reading | Drawn | DocumentError, *, spent: bool) -> bytes:
     """`spent`: the worker has grown so large that it is better replaced."""
     if isinstance(found, DocumentError):
         told: dict[str, Any] = {"error": _told(found)}
+    elif isinstance(found, Drawn):
+        told = {"png": base64.b64encode(found.png).decode(), "marked_at": found.marked_at}
     else:
         told = {"documents": [asdict(one) for one in found.documents], "failed": [_told(e) for e in found.failed]}
     return json.dumps(told | {"spent": spent}).encode() + b"\n"
@@ -148,8 +193,6 @@ def _told(error: DocumentError) -> dict[str, Any]:
 
 
 def _reading(told: Mapping[str, Any]) -> Reading:
-    if "error" in told:
-        raise _error(told["error"])
     return Reading(tuple(_document(one) for one in told["documents"]), tuple(_error(one) for one in told["failed"]))
 
 

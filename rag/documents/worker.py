@@ -3,10 +3,12 @@
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rag.documents.build import Reading, build
-from rag.documents.reading import reply, request_size, source_of
+from rag.documents.readers import Drawn, draw
+from rag.documents.reading import cited_of, reply, request_size, source_of
 from rag.errors import DocumentError, LimitError
 from rag.text import use_dictionary, words
 
@@ -21,13 +23,20 @@ def main() -> None:
     words("开始")  # without that file jieba makes its own now, and writes it beside the system's temporary files
     _bound(int(memory))
     requests = sys.stdin.buffer
+
+    def alive(seconds: int) -> None:
+        answers.write(b"\n")
+        answers.flush()
+        _clock(seconds)
+
     while line := requests.readline():
         data = requests.read(request_size(line))
-        source = source_of(line, data)
+        source = replace(source_of(line, data), alive=alive)
         _clock(source.limits.seconds)
-        found: Reading | DocumentError
+        found: Reading | Drawn | DocumentError
+        cited = cited_of(line)
         try:
-            found = build(source)
+            found = draw(source, cited) if cited else build(source)
         except DocumentError as error:
             found = error
         _clock(0)

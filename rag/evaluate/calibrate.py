@@ -16,7 +16,7 @@ from rag.evaluate.questions import Question
 from rag.evaluate.sets import checked, open_set
 from rag.progress import Report
 from rag.settings import Settings
-from rag.types import Assistant, Mode
+from rag.types import Asks, Mode
 from rag.weights import CALIBRATION
 
 MIN_QUESTIONS = 40
@@ -58,7 +58,7 @@ def calibrate_store(
     return fitted
 
 
-def asked(assistant: Assistant, questions: Sequence[Question], mode: Mode, report: Report) -> tuple[Array, Array]:
+def asked(assistant: Asks, questions: Sequence[Question], mode: Mode, report: Report) -> tuple[Array, Array]:
     """(confidence, right) of each question; the assistant must not abstain (RAG_MIN_CONFIDENCE=0)."""
     confidence, right = [], []
     for done, question in enumerate(questions, 1):

@@ -31,7 +31,7 @@ from rag.evaluate.scoring import add_retrieval, score
 from rag.evaluate.sets import check_against, checked, open_set
 from rag.evaluate.statistics import RESAMPLES
 from rag.progress import Report, shown
-from rag.types import Answer, Assistant, DocumentSummary, Hit
+from rag.types import Answer, Asks, DocumentSummary, Hit
 
 _BATCH = 64  # outcomes held before they are written
 
@@ -63,7 +63,7 @@ class EvaluationOptions:
 class Subject:
     """What is evaluated: an assistant, and the documents it answers from. Closed when the run is done with it."""
 
-    assistant: Assistant
+    assistant: Asks
     library: Library
     store: str  # folder, as the report names it
     close: Callable[[], None] = lambda: None
@@ -213,7 +213,7 @@ def _scored(
                 yield score(question, answer, hits, shelf)
 
 
-def _ask(assistant: Assistant, question: Question) -> tuple[Answer, Sequence[Hit]]:
+def _ask(assistant: Asks, question: Question) -> tuple[Answer, Sequence[Hit]]:
     """The answer, with the time it took as a stage of its own, and the passages found for it."""
     begun = time.perf_counter()
     answer = assistant.ask(question.question, question.history)

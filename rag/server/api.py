@@ -6,8 +6,9 @@ from typing import Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from rag.filters import Filters, filter_of
 from rag.server.body import Body
-from rag.server.describe import MODE, bearer, problems
+from rag.server.describe import FILTERS, MODE, bearer, problems
 from rag.server.links import base_url, source_url
 from rag.server.metrics import CONTENT_TYPE
 from rag.server.service import Facts, Serviced
@@ -29,6 +30,7 @@ class AskBody(Body):
         json_schema_extra={
             "examples": [
                 {"question": _QUESTION},
+                {"question": _QUESTION, "filters": {"path": "seeds/*", "since": "2024"}},
                 {"question": "那今年的目标呢?", "history": [{"role": "user", "text": _QUESTION}]},
             ]
         }
@@ -37,6 +39,7 @@ class AskBody(Body):
     question: str = Field(min_length=1, pattern=r"\S")
     history: list[TurnBody] = Field(default=[], description="The messages before it, oldest first.")
     mode: Mode | None = Field(None, description=MODE)
+    filters: Filters | None = Field(None, description=FILTERS)
 
 
 class SearchBody(Body):
@@ -44,6 +47,7 @@ class SearchBody(Body):
 
     question: str = Field(min_length=1, pattern=r"\S")
     k: int = Field(default=8, ge=1, le=100, description="How many passages.")
+    filters: Filters | None = Field(None, description=FILTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ class Found:
 async def ask(body: AskBody, service: Serviced, facts: Facts) -> Response:
     """Answer with sentences of the documents; the same JSON as `rag ask --json` prints."""
     history = [Turn(turn.role, turn.text) for turn in body.history]
-    answer = await service.read(lambda: service.ask(body.question, history, body.mode, facts))
+    filters = filter_of(body.filters)
+    answer = await service.read(lambda: service.ask(body.question, history, body.mode, filters, facts))
     return Response(answer.to_json(), media_type="application/json")
 
 
@@ -78,7 +83,8 @@ async def search(body: SearchBody, request: Request, service: Serviced, facts: F
     def found(hit: Hit, citation: Citation) -> FoundPassage:
         return FoundPassage(hit.score, citation, source_url(base, citation), hit.dense_rank, hit.lexical_rank)
 
-    hits = await service.read(lambda: service.assistant.find(body.question, body.k))
+    filters = filter_of(body.filters)
+    hits = await service.read(lambda: service.assistant.find(body.question, body.k, filters))
     return Found([found(hit, citation) for hit, citation in hits])
 
 

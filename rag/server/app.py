@@ -21,6 +21,7 @@ from rag.server.limits import AtOnce, BodyLimit
 from rag.server.logs import log
 from rag.server.metrics import Metrics
 from rag.server.observe import Observe
+from rag.server.pictures import Pictures
 from rag.server.service import Service
 from rag.server.settings import ServerSettings
 from rag.server.uploads import Uploads
@@ -49,6 +50,7 @@ def make_app(settings: ServerSettings, embedder: Embedder, reader: Reader | None
         store=store,
         assistant=LocalAssistant(store, embedder, settings, own_weights(settings.store), reader),
         uploads=Uploads(settings, embedder),
+        pictures=Pictures(settings),
         reading=Worker("reading", settings.max_questions),
         writing=Worker("writing", settings.max_ingests),
         keys=KeyFile(settings.key_file),
@@ -100,6 +102,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await service.read(lambda: service.assistant.search("?", 1))  # loads the indexes: the first question need not wait
     log("started", documents=service.store.document_count(), generation=service.store.generation)
     yield
+    await service.pictures.close()
     for close in (service.writing.close, service.reading.close, service.store.close):
         await asyncio.to_thread(close)
     log("stopped")

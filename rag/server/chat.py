@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rag.filters import Filters
 from rag.server.body import Body
-from rag.server.describe import MODE
+from rag.server.describe import FILTERS, MODE
 from rag.server.refusals import ModelUnknownError, UnprocessableError, UnsupportedError
 from rag.types import Mode, Turn
 
@@ -64,6 +65,7 @@ class ChatRequest(Body):
         "as the server is set (`RAG_SOURCES`, true).",
     )
     mode: Mode | None = Field(None, description=f"Beyond OpenAI. {MODE}")
+    filters: Filters | None = Field(None, description=f"Beyond OpenAI. {FILTERS}")
     n: int | None = None
     logprobs: bool | None = None
     modalities: list[str] | None = None
@@ -123,6 +125,20 @@ class Annotation(BaseModel):
     url_citation: UrlCitation
 
 
+class AlsoContent(BaseModel):
+    """Another document that holds the sentence, with the same figures."""
+
+    content: str = Field(description="The sentence as it stands there.")
+    title: str
+    url: str
+    filepath: str
+    document_id: str
+    date: str | None
+    start: int = Field(description="In code points of that document's canonical text.")
+    end: int
+    locator: str
+
+
 class CitedContent(BaseModel):
     content: str = Field(description="The quote, word for word.")
     title: str
@@ -133,6 +149,9 @@ class CitedContent(BaseModel):
     start: int = Field(description="In code points of the document's canonical text.")
     end: int
     locator: str = Field(description="Where in the file: L12 (line), p3 (page), slide4, Sales!R7 (row), ch2, ¶31.")
+    also_in: list[AlsoContent] = Field(
+        default=[], description="Other documents that hold the same sentence, or nearly: reprints."
+    )
     score: float = Field(description="The probability that the answer is right; of the whole answer.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import regex
 
-from rag.console import POSSIBLY, REASONS
+from rag.console import ALSO_IN, ALSO_SHOWN, POSSIBLY, REASONS
 from rag.server.chat import (
     Annotation,
     AnswerMessage,
@@ -26,7 +26,7 @@ from rag.server.chat import (
 )
 from rag.server.links import source_url
 from rag.text import has_han
-from rag.types import Answer, Citation
+from rag.types import AlsoIn, Answer, Citation
 
 _MARKDOWN = regex.compile(r"[\\`*_{}\[\]()<>#+!|~&]")
 _SOURCES = regex.compile(rf"\n\n\*\*(?:来源|Sources|{'|'.join(POSSIBLY)})\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+\Z")
@@ -144,9 +144,13 @@ def _lists(answer: Answer, base: str) -> Iterator[str]:
     escaped, so that it is shown and not followed."""
     chinese = has_han(answer.question)
     if answer.citations:
-        yield _list("来源" if chinese else "Sources", [_source(citation, base) for citation in answer.citations])
+        yield _list(
+            "来源" if chinese else "Sources", [_source(citation, base, chinese) for citation in answer.citations]
+        )
     if answer.nearest:
-        near = [f"{_escaped(n.text)} · {_source(n.citation, base)} · {n.confidence:.0%}" for n in answer.nearest]
+        near = [
+            f"{_escaped(n.text)} · {_source(n.citation, base, chinese)} · {n.confidence:.0%}" for n in answer.nearest
+        ]
         yield _list(POSSIBLY[chinese], near)
 
 
@@ -154,7 +158,17 @@ def _list(title: str, items: Sequence[str]) -> str:
     return f"\n\n**{title}**\n\n" + "\n".join(f"{number}. {item}" for number, item in enumerate(items, 1))
 
 
-def _source(citation: Citation, base: str) -> str:
+def _source(citation: Citation, base: str, chinese: bool) -> str:
+    places = [_place(citation, base)]
+    shown = [_place(one, base) for one in citation.also_in[:ALSO_SHOWN]]
+    if more := len(citation.also_in[ALSO_SHOWN:]):
+        shown.append(f"及另外 {more} 篇" if chinese else f"and {more} more")
+    if shown:
+        places.append(f"{ALSO_IN[chinese]} " + ("；" if chinese else "; ").join(shown))
+    return " · ".join(places)
+
+
+def _place(citation: Citation | AlsoIn, base: str) -> str:
     link = f"[{_escaped(citation.title)}]({source_url(base, citation)})"
     parts = (link, _escaped(f"{citation.path} {citation.locator}"), citation.date)
     return " · ".join(part for part in parts if part)
@@ -165,6 +179,10 @@ def _escaped(text: str) -> str:
 
 
 def _record(citation: Citation, base: str) -> dict[str, Any]:
+    return {**_record_of(citation, base), "also_in": [_record_of(one, base) for one in citation.also_in]}
+
+
+def _record_of(citation: Citation | AlsoIn, base: str) -> dict[str, Any]:
     return {
         "content": citation.quote,
         "title": citation.title,

@@ -30,6 +30,8 @@ bearer = HTTPBearer(auto_error=False, description="Needed where the server has A
 
 MODE = "`fast` answers without the trained reader, several times sooner; `accurate`, the default, with it."
 
+FILTERS = "Only documents that meet all of this are asked and quoted; weights of words stay those of the whole store."
+
 EVENTS = {
     "text/event-stream": {
         "schema": {

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Path as InPath
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 from starlette.datastructures import UploadFile
 
 from rag.documents import passage_id
 from rag.errors import RagError
+from rag.ingest import Progress, Stage
 from rag.server import problems, refusals
 from rag.server.describe import EVENTS, bearer
 from rag.server.describe import problems as told
 from rag.server.service import Service, Serviced, event_stream
-from rag.server.uploads import IngestOutcome, Progress, safe_name
+from rag.server.uploads import IngestOutcome, safe_name
 from rag.types import Document, DocumentSummary
 
 router = APIRouter(prefix="/documents", tags=["Documents"], dependencies=[Depends(bearer)])
@@ -50,6 +52,7 @@ class DocumentText(Document):
     """A document with its canonical text; every offset counts code points in `text`."""
 
     sentences: tuple[tuple[int, int], ...] = ()
+    pictures: bool = False  # whether its pages can be shown as they are printed
 
 
 class Removed(BaseModel):
@@ -74,9 +77,37 @@ async def show_document(document_id: str, service: Serviced) -> DocumentText:
 
     def job() -> DocumentText:
         document = found_document(service, document_id)
-        return DocumentText(**asdict(document), sentences=tuple(_sentences(service, document_id)))
+        return DocumentText(
+            **asdict(document),
+            sentences=tuple(_sentences(service, document_id)),
+            pictures=service.pictures.of(document) is not None,
+        )
 
     return await service.read(job)
+
+
+_PICTURE = {
+    "description": "The page. `X-Marked-At` says where the mark begins, from 0 (the head of the page) to 1; without it "
+    "nothing is marked.",
+    "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+    "headers": {"X-Marked-At": {"schema": {"type": "number"}}},
+}
+
+
+@router.get("/{document_id}/pages/{number}", responses=told(404, 422) | {200: _PICTURE}, response_class=Response)
+async def show_page(
+    document_id: str,
+    number: Annotated[int, InPath(ge=1, le=100_000)],
+    service: Serviced,
+    start: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    end: Annotated[int, Query(ge=0, le=2**53)] = 0,
+) -> Response:
+    """A page of a PDF or a picture as it is printed, with [start, end) of the document's text marked on it. 404 where
+    the file no longer lies where it was read, or has changed."""
+    document = await service.read(lambda: found_document(service, document_id))
+    drawn = await service.pictures.page(document, number, start, end)
+    headers = {} if drawn.marked_at is None else {"X-Marked-At": f"{drawn.marked_at:.4f}"}
+    return Response(drawn.png, media_type="image/png", headers=headers)
 
 
 @router.delete("/{document_id}", responses=told(404, 409, 422))
@@ -115,7 +146,8 @@ _BODIES = {
 }
 _EVENTS = {
     "description": "What became of each file. With `Accept: text/event-stream` it comes as events: `progress` "
-    "(`file`, `done`, `total`), then `done` with the same object, or `error` with a problem.",
+    "(`stage`: read, split, embed or index; `file`, `done`, `total`), then `done` with the same object, or `error` "
+    "with a problem.",
     "model": IngestOutcome,
     "content": EVENTS,
 }
@@ -134,9 +166,9 @@ async def add_documents(request: Request, service: Serviced) -> Response:
     events: asyncio.Queue[str | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
-    def progress(name: str, done: int, total: int) -> None:
-        if name:
-            told = json.dumps({"file": name, "done": done, "total": total}, ensure_ascii=False)
+    def progress(stage: Stage, name: str, done: int, total: int) -> None:
+        if name or stage == "index":
+            told = json.dumps({"stage": stage, "file": name, "done": done, "total": total}, ensure_ascii=False)
             loop.call_soon_threadsafe(events.put_nowait, f"event: progress\ndata: {told}\n\n")
 
     task = asyncio.create_task(_ingest(service, staged, progress, problems.language(request.scope)))

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from rag.server.settings import ServerSettings
-from rag.types import Citation
+from rag.types import AlsoIn, Citation
 
 MARK = "cited"
 """Id of the highlighted span on the page of a document."""
@@ -22,6 +22,6 @@ def base_url(request: Request, settings: ServerSettings) -> str:
     return f"{request.url.scheme}://{host if _HOST.fullmatch(host) else f'localhost:{settings.port}'}"
 
 
-def source_url(base: str, citation: Citation) -> str:
+def source_url(base: str, citation: Citation | AlsoIn) -> str:
     span = urlencode({"start": citation.start, "end": citation.end})
     return f"{base}/source/{citation.document_id}?{span}#{MARK}"

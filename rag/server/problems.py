@@ -12,6 +12,7 @@ from starlette.types import Scope
 from rag.errors import (
     DocumentError,
     FileTooLargeError,
+    FilterError,
     QuestionError,
     RagError,
     StoreError,
@@ -66,6 +67,7 @@ def refusal_of(error: RagError) -> tuple[int, str, int | None]:
         return error.status, error.code, error.retry_after
     kinds: tuple[tuple[type[RagError], int, str], ...] = (
         (QuestionError, 422, "question"),
+        (FilterError, 422, "filter"),
         (FileTooLargeError, 413, "file_too_large"),
         (DocumentError, 422, "document_unreadable"),
     )

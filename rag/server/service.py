@@ -10,12 +10,13 @@ from fastapi.responses import StreamingResponse
 from rag.assistant import LocalAssistant
 from rag.server.keys import KeyFile
 from rag.server.metrics import Metrics
+from rag.server.pictures import Pictures
 from rag.server.refusals import HistoryTooLongError
 from rag.server.settings import ServerSettings
 from rag.server.uploads import Uploads
 from rag.server.worker import Worker
 from rag.store import AnyStore
-from rag.types import Answer, Embedder, Mode, Turn
+from rag.types import Answer, Embedder, Filter, Mode, Turn
 
 Result = TypeVar("Result")
 
@@ -27,6 +28,7 @@ class Service:
     store: AnyStore  # opened for reading
     assistant: LocalAssistant  # over that store
     uploads: Uploads
+    pictures: Pictures
     reading: Worker
     writing: Worker  # ingests and removals: they go on beside answering
     keys: KeyFile
@@ -41,14 +43,21 @@ class Service:
 
         return await self.reading.run(pinned)
 
-    def ask(self, question: str, history: Sequence[Turn], mode: Mode | None, facts: dict[str, object]) -> Answer:
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Turn],
+        mode: Mode | None,
+        filters: Filter | None,
+        facts: dict[str, object],
+    ) -> Answer:
         """To be run by `read`. `facts` takes what the log may say of it."""
         limits = self.settings
         if len(history) > limits.max_history or sum(len(turn.text) for turn in history) > limits.max_history_chars:
             raise HistoryTooLongError(messages=limits.max_history, characters=limits.max_history_chars)
         if limits.log_questions:
             facts["question"] = question
-        answer = self.assistant.ask(question, history, mode)
+        answer = self.assistant.ask(question, history, mode, filters)
         self.metrics.answer(answer.status, answer.reason)
         facts |= {"answer": answer.status, "reason": answer.reason, "generation": answer.index.generation}
         return answer

@@ -5,7 +5,7 @@ import shutil
 import time
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -16,13 +16,11 @@ from pathvalidate import sanitize_filename
 from rag.assistant import fingerprint_of
 from rag.documents import DocumentReader, Limits
 from rag.errors import DocumentError
-from rag.ingest import cited_path, ingest
+from rag.ingest import Progress, cited_path, ingest
 from rag.server.refusals import NotFoundError, UnprocessableError
 from rag.server.settings import ServerSettings
 from rag.store import open_store
 from rag.types import DocumentSummary, Embedder
-
-Progress = Callable[[str, int, int], None]
 
 _UNSEEN = regex.compile(r"\p{C}+")  # control and format characters, lone surrogates
 _STAGING = ".incoming"  # within the folder of uploads, so that a file is moved in one step; `rag ingest` passes it over
@@ -92,20 +90,26 @@ class Uploads:
         outcome = IngestOutcome()
         limit = self._settings.max_file_mb
         try:
-            with open_store(self._settings.where, fingerprint_of(self._embedder), write=True) as store:
+            with (
+                open_store(self._settings.where, fingerprint_of(self._embedder), write=True) as store,
+                DocumentReader(Limits(megabytes=limit), keep=True) as reader,
+            ):
                 files = []
-                with DocumentReader(Limits(megabytes=limit)) as reader:
-                    for file in sorted(staged.iterdir()):
-                        target = self._folder / file.name
-                        name = cited_path(target, self._base)
-                        try:
-                            reader.read(file, name)
-                        except DocumentError as error:
-                            outcome.failed[name] = error.message(language)
-                            continue
-                        file.replace(target)
-                        files.append(target)
-                report = ingest(files, store, self._embedder, base=self._base, limit_mb=limit, progress=progress)
+                waiting = sorted(staged.iterdir())
+                for number, file in enumerate(waiting):
+                    target = self._folder / file.name
+                    name = cited_path(target, self._base)
+                    progress("read", name, number, len(waiting))
+                    try:
+                        reader.read(file, name)
+                    except DocumentError as error:
+                        outcome.failed[name] = error.message(language)
+                        continue
+                    file.replace(target)
+                    files.append(target)
+                report = ingest(
+                    files, store, self._embedder, base=self._base, limit_mb=limit, progress=progress, reader=reader
+                )
                 outcome.failed |= {name: error.message(language) for name, error in report.failed}
                 held = [cited_path(file, self._base) for file in files]
                 within = tuple(f"{name}/" for name in held)

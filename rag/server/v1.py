@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
+from rag.filters import filter_of
 from rag.server.chat import MODEL, ChatRequest, Completion, Model, ModelList
 from rag.server.completion import Reply, reply, without_marks
 from rag.server.describe import EVENTS, bearer, openai_errors
@@ -39,8 +40,10 @@ async def complete(body: ChatRequest, request: Request, service: Serviced, facts
     base = base_url(request, service.settings)
     sources = service.settings.sources if body.sources is None else body.sources
 
+    filters = filter_of(body.filters)
+
     def job() -> Reply:
-        answer = service.ask(question, history, body.mode, facts)
+        answer = service.ask(question, history, body.mode, filters, facts)
         *asked, told = service.embedder.count_tokens([*(turn.text for turn in history), question, answer.text])
         return reply(answer, base, sources, (sum(asked), told))
 

@@ -20,6 +20,11 @@ SCHEMA_VERSION = 2
 
 _PAGE_BYTES = 16384  # several passages with their vectors on one page
 
+# A store from before there was metadata has no such table: a writer adds it, a reader takes it for empty.
+_METADATA = """CREATE TABLE metadata (
+        document TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, name TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (document, name)) STRICT, WITHOUT ROWID"""
+
 # Passage keys grow and are never used twice: "greater than the last key of the index" means "not in the index yet".
 # Big columns stand last, where a query that does not name them never reads them.
 _SCHEMA = (
@@ -48,6 +53,7 @@ _SCHEMA = (
     """CREATE INDEX sentences_of_passage ON sentences (passage)""",
     """CREATE INDEX embedded_passages ON passages (embedded)""",
     """CREATE INDEX embedded_sentences ON sentences (embedded)""",
+    _METADATA,
     """CREATE TABLE kept (                                                -- computed, not yet part of a document
         embedded BLOB PRIMARY KEY, vector BLOB NOT NULL                   -- float32
         ) STRICT, WITHOUT ROWID""",
@@ -104,8 +110,10 @@ def _connect_reader(store: Path, mode: str) -> sqlite3.Connection:
     uri = (store / files.DATABASE).absolute().as_uri()
     db = sqlite3.connect(f"{uri}?{mode}", uri=True, isolation_level=None, check_same_thread=False)
     try:
+        db.execute("PRAGMA temp_store=MEMORY")
         db.execute("BEGIN")
-        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the first read fixes the state
+        if not _has_metadata(db):  # the first read fixes the state
+            db.execute("CREATE TEMP TABLE metadata (document TEXT, name TEXT, value TEXT)")
     except BaseException:
         db.close()
         raise
@@ -149,10 +157,22 @@ def empty(db: sqlite3.Connection, fingerprint: Fingerprint) -> None:
     with transaction(db):
         db.execute("DELETE FROM sentences")
         db.execute("DELETE FROM passages")
+        db.execute("DELETE FROM metadata")
         db.execute("DELETE FROM documents")
         db.execute("DELETE FROM kept")
         _write(db, embedder=fingerprint.embedder, dim=fingerprint.dim, splitter=fingerprint.splitter)
         advance(db, removed=True)
+
+
+def add_metadata_table(db: sqlite3.Connection) -> None:
+    """To a store from before there was one."""
+    if not _has_metadata(db):
+        with transaction(db):
+            db.execute(_METADATA)
+
+
+def _has_metadata(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'metadata'").fetchone()[0])
 
 
 def advance(db: sqlite3.Connection, *, removed: bool) -> None:
@@ -198,6 +218,17 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:  # a full disk may have rolled it back already
             db.execute("ROLLBACK")
         raise
+
+
+def backup(db: sqlite3.Connection, target: Path) -> None:
+    """Write all of it to the file `target`, in place of what was there. Raises StoreError."""
+    beside = target.with_name(target.name + ".part")
+    with errors_of(target):
+        beside.unlink(missing_ok=True)
+        with closing(sqlite3.connect(beside)) as copy:
+            db.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
+        beside.replace(target)
 
 
 @contextmanager

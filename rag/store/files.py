@@ -29,7 +29,7 @@ INDEX_FOLDER = "index-"
 VECTORS = "vectors.faiss"
 WORDS = "words"
 
-INDEX_FORMAT = 1
+INDEX_FORMAT = 2
 """Raised when the derived files change their meaning; files of another format are made again."""
 
 

@@ -1,8 +1,8 @@
 """A store in a folder on this machine: SQLite holds the truth, FAISS and Tantivy are derived from it."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -11,17 +11,28 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from rag.errors import StoreError, StoreMissingError
-from rag.store import database, files, rows
+from rag.store import database, files, rows, runs, signatures
 from rag.store.check import check_indexed
 from rag.store.opening import lock_for_writing, open_reader, open_writer, settings_of
-from rag.types import Document, DocumentSummary, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
+from rag.types import (
+    Document,
+    DocumentSummary,
+    Ending,
+    Failure,
+    Filter,
+    Fingerprint,
+    IndexedDocument,
+    Passage,
+    Run,
+    Sentence,
+    Vectors,
+)
 
 if TYPE_CHECKING:
     import filelock
 
+    from rag.store.dense import Keys
     from rag.store.derived import Indexes
-
-_CANDIDATES = 100  # the fewest that the approximate search proposes: re-ranking them costs less than asking twice
 
 
 def open_local(folder: Path, fingerprint: Fingerprint | None, *, write: bool, rebuild: bool) -> "LocalStore":
@@ -68,6 +79,7 @@ class LocalStore:
         self._indexes: Indexes | None = None  # loaded at the first search: listing documents needs none
         self._stamp = stamp
         self._pins = 0
+        self._selected: tuple[tuple[str, int, Filter], Keys] | None = None
         self._settings = settings_of(folder, db)
 
     @property
@@ -115,6 +127,22 @@ class LocalStore:
         with self._access(), database.transaction(self._db):
             rows.forget(self._db)
 
+    def begin_run(self, asked: Sequence[str]) -> int:
+        self._require_writer()
+        with self._access(), database.transaction(self._db):
+            return runs.begin(self._db, asked)
+
+    def end_run(
+        self, number: int, ending: Ending, counts: Mapping[str, int], passages: int, failed: Sequence[Failure]
+    ) -> None:
+        self._require_writer()
+        with self._access(), database.transaction(self._db):
+            runs.end(self._db, number, ending, counts, passages, failed)
+
+    def runs(self) -> list[Run]:
+        with self._access():
+            return runs.runs(self._db)
+
     def refresh(self) -> None:
         self._require_writer()
         with self._access():
@@ -152,6 +180,14 @@ class LocalStore:
         with self._access():
             return rows.passage_vectors(self._db, passage_ids, self.fingerprint.dim)
 
+    def alike(self, text: str) -> list[Sentence]:
+        with self._access():
+            return signatures.alike(self._db, text)
+
+    def copies(self) -> dict[tuple[str, str], int]:
+        with self._access():
+            return signatures.copies(self._db)
+
     def passage_count(self) -> int:
         with self._access():
             if self._indexes is not None and self._indexes.generation == self.generation:
@@ -162,35 +198,22 @@ class LocalStore:
         with self._access():
             return rows.document_count(self._db)
 
-    def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        from rag.store.dense import cosines
+    def search_dense(self, vector: Vectors, k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
+        from rag.store import search
 
         question = np.ascontiguousarray(vector, dtype=np.float32)
         if question.shape != (self.fingerprint.dim,) or not np.isfinite(question).all():
             raise ValueError(f"a question's vector is {self.fingerprint.dim} finite numbers, not {question.shape}")
         with self._access():
-            dense = self._current_indexes().dense
-            k = min(k, len(dense))
-            if k <= 0:
-                return []
-            wanted = min(max(2 * k, _CANDIDATES), len(dense))
-            while True:
-                keys, others_at_most = dense.nearest(question, wanted)
-                ids, exact = rows.vectors(self._db, keys.tolist(), self.fingerprint.dim)
-                ranked = _ranked(zip(ids, cosines(exact, question), strict=True))
-                if others_at_most < ranked[k - 1][1]:  # then nothing that was not proposed can belong here
-                    return ranked[:k]
-                wanted = min(4 * wanted, len(dense))
+            indexes = self._current_indexes()  # first: it may change the database
+            return search.nearest(self._db, indexes.dense, question, k, self._matching(filters))
 
-    def search_words(self, words: Sequence[str], k: int) -> list[tuple[str, float]]:
+    def search_words(self, words: Sequence[str], k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
+        from rag.store import search
+
         with self._access():
-            index = self._current_indexes().words
-            k = min(k, len(index))
-            if k <= 0 or not words:
-                return []
-            best = index.best(words, k)
-            ids = rows.passage_ids(self._db, [key for key, _ in best])
-            return _ranked((ids[key], score) for key, score in best)[:k]
+            indexes = self._current_indexes()
+            return search.best(self._db, indexes.words, words, k, self._matching(filters))
 
     def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
         with self._access():
@@ -210,14 +233,9 @@ class LocalStore:
 
         Raises StoreFullError, StoreError.
         """
-        beside = target.with_name(target.name + ".part")
-        with self._lock, database.errors_of(target):
+        with self._lock:
             self._follow()
-            beside.unlink(missing_ok=True)
-            with closing(sqlite3.connect(beside)) as copy:
-                self._db.backup(copy)
-                copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
-            beside.replace(target)
+            database.backup(self._db, target)
 
     @contextmanager
     def pinned(self) -> Iterator[None]:
@@ -277,6 +295,18 @@ class LocalStore:
         assert self._indexes is not None
         return self._indexes
 
+    def _matching(self, filters: Filter | None) -> "Keys | None":
+        """The keys of the passages that `filters` leave, kept from one search of a question to the next; None for
+        all."""
+        from rag.store import selection
+
+        if filters is None:
+            return None
+        wanted = (self.identity, self.generation, filters)
+        if self._selected is None or self._selected[0] != wanted:
+            self._selected = wanted, selection.matching(self._db, filters)
+        return self._selected[1]
+
     def _replace_indexes(self, indexes: "Indexes | None") -> None:
         if self._indexes is not None:
             self._indexes.close()
@@ -299,8 +329,3 @@ class LocalStore:
             self._db, self._settings = db, settings
             self._replace_indexes(indexes)
         self._stamp = stamp
-
-
-def _ranked(hits: Iterator[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Best first, ties by passage id."""
-    return sorted(hits, key=lambda hit: (-hit[1], hit[0]))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import StoreCorruptError, StoreLockedError, StoreMismatchError, StoreMissingError
-from rag.store import database, files
+from rag.store import database, files, signatures
 from rag.types import Fingerprint
 
 if TYPE_CHECKING:
@@ -63,10 +63,13 @@ def _open_writer(folder: Path, fingerprint: Fingerprint | None, rebuild: bool) -
                     raise StoreMissingError(path=folder)
                 database.create(db, fingerprint)
             stored = settings_of(folder, db).fingerprint
+            database.add_metadata_table(db)
             if rebuild and fingerprint is not None:
                 database.empty(db, fingerprint)
             else:
                 database.check_fingerprint(folder, stored, fingerprint)
+            with database.transaction(db):
+                signatures.complete(db)
         except BaseException:
             database.close_writer(folder, db)
             raise

@@ -1,4 +1,5 @@
-"""Between the values of `rag.types` and the rows of the database. Every SQL statement on documents stands here."""
+"""Between the values of `rag.types` and the rows of the database. Every SQL statement on documents stands here;
+those on signatures stand in their own module."""
 
 import hashlib
 import json
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rag.store import signatures
 from rag.types import Document, DocumentSummary, IndexedDocument, Passage, Section, Sentence, Vectors
 
 _BATCH = 4096  # rows held in memory at once while an index is made
@@ -40,6 +42,10 @@ def insert_document(db: sqlite3.Connection, place: int, indexed: IndexedDocument
             *(json.dumps(sections, ensure_ascii=False), json.dumps(document.places), document.text),
         ),
     )
+    db.executemany(
+        "INSERT INTO metadata (document, name, value) VALUES (?, ?, ?)",
+        ((document.id, name, value) for name, value in document.metadata.items()),
+    )
     digests: list[bytes | None] = [digest(text) for text in indexed.embedded]
     digests = digests or [None] * (len(indexed.passages) + len(indexed.sentences))
     of_sentences = digests[len(indexed.passages) :]
@@ -67,6 +73,7 @@ def insert_document(db: sqlite3.Connection, place: int, indexed: IndexedDocument
             )
         ),
     )
+    signatures.sign(db, document.id)
     db.executemany("DELETE FROM kept WHERE embedded = ?", ((one,) for one in digests if one is not None))
 
 
@@ -145,7 +152,20 @@ def summaries(db: sqlite3.Connection) -> list[DocumentSummary]:
         """SELECT id, path, title, date, characters, (SELECT count(*) FROM passages WHERE document = documents.id),
            sha256 FROM documents ORDER BY path, place"""
     )
-    return [DocumentSummary(*row) for row in rows]
+    metadata = _metadata(db)
+    return [
+        DocumentSummary(id_, path, title, date, characters, passages, sha256, metadata.get(id_, {}))
+        for id_, path, title, date, characters, passages, sha256 in rows
+    ]
+
+
+def _metadata(db: sqlite3.Connection, document_id: str | None = None) -> dict[str, dict[str, str]]:
+    """document id -> its metadata, of all documents or of one; those without are left out."""
+    found: dict[str, dict[str, str]] = {}
+    query = "SELECT document, name, value FROM metadata WHERE ?1 IS NULL OR document = ?1 ORDER BY document, name"
+    for owner, name, value in db.execute(query, (document_id,)):
+        found.setdefault(owner, {})[name] = value
+    return found
 
 
 def document(db: sqlite3.Connection, document_id: str) -> Document | None:
@@ -165,6 +185,7 @@ def document(db: sqlite3.Connection, document_id: str) -> Document | None:
         places=tuple((offset, number) for offset, number in json.loads(places)),
         sha256=sha256,
         unit=unit,
+        metadata=_metadata(db, id_).get(id_, {}),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.store import files, rows
+from rag.store import files, rows, signatures
 from rag.store.bm25 import bm25
 from rag.store.check import length_faults, span_faults
 from rag.store.database import StoreSettings, read_settings
@@ -39,6 +39,8 @@ def faults(store: Path, db: sqlite3.Connection) -> Iterator[str]:
     settings = read_settings(db)
     for (document_id,) in db.execute("SELECT id FROM documents ORDER BY path, place").fetchall():
         yield from (f"document {document_id}: {fault}" for fault in _document_faults(db, document_id, settings))
+    if count := signatures.missing(db):
+        yield f'signatures: {count} sentences have none, so no "also in" names them; the next rag ingest mends it'
     yield from _index_faults(store, db, settings)
 
 

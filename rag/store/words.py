@@ -5,6 +5,7 @@ deleted passages in its BM25 statistics until it happens to merge them away, and
 """
 
 import errno
+import math
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from rag.store import files
 
 _KEY, _WORDS = "key", "words"
 _WRITER_MEMORY = 128_000_000  # bytes; on one thread, so that the same passages make the same index
+_FEW = 2000  # keys: 4 µs each, where looking for few among 75,000 passages takes most of a second
 _SCORE_DECIMALS = 4  # Tantivy sums float32 in an order that varies with the segments; beyond this lies noise
 
 
@@ -33,7 +35,7 @@ class WordIndex:
     def create(cls, folder: Path | None) -> "WordIndex":
         """A new, empty index; in memory where `folder` is None. Raises OSError."""
         builder = tantivy.SchemaBuilder()
-        builder.add_integer_field(_KEY, fast=True)
+        builder.add_integer_field(_KEY, fast=True, indexed=True)
         builder.add_text_field(_WORDS, tokenizer_name=_WORDS, index_option="freq")
         if folder is None:
             return cls(tantivy.Index(builder.build()))
@@ -83,19 +85,30 @@ class WordIndex:
         """In how many passages `word` stands."""
         return self._searcher.doc_freq(_WORDS, word)
 
-    def best(self, words: Sequence[str], k: int) -> list[tuple[int, float]]:
-        """(key, BM25) of the best `k` passages and of all that tie with the last of them, in no order among ties."""
+    def best(self, words: Sequence[str], k: int, among: frozenset[int] | None = None) -> list[tuple[int, float]]:
+        """(key, BM25) of the best `k` passages and of all that tie with the last of them, in no order among ties.
+
+        `among` are the only keys that count, where they are given. Few of them are part of the question put to Tantivy;
+        of many, the best are among the first that it gives, and more are asked for until enough of them are there.
+        """
         schema = self._index.schema
         terms = [tantivy.Query.term_query(schema, _WORDS, word, index_option="freq") for word in words]
         query = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+        if among is not None and len(among) <= _FEW:
+            only = tantivy.Query.const_score_query(tantivy.Query.term_set_query(schema, _KEY, sorted(among)), 0.0)
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, only)])
+            among = None
         limit = k + 1
         while True:
             found = self._searcher.search(query, limit=limit, count=False)
             scores = [round(float(score), _SCORE_DECIMALS) for score, _ in found.hits]
-            if len(scores) < limit or scores[-1] < scores[k - 1]:
-                hits = zip(self._keys(found), scores, strict=True)
-                return [(key, score) for key, score in hits if len(scores) < k or score >= scores[k - 1]]
-            limit *= 2
+            hits = list(zip(self._keys(found), scores, strict=True))
+            if among is not None:
+                hits = [(key, score) for key, score in hits if key in among]
+            least = hits[k - 1][1] if len(hits) >= k else -math.inf
+            if len(scores) < limit or scores[-1] < least:
+                return [(key, score) for key, score in hits if score >= least]
+            limit *= 2 if among is None else 4
 
     def close(self) -> None:
         if self._private is not None:

@@ -19,15 +19,19 @@ from rag.text.asks import (
     years,
 )
 from rag.text.cloze import cloze_questions
+from rag.text.english import in_chinese
 from rag.text.forms import fold, fold_aligned, has_han, is_chinese, needs_space, scripts_differ, simplify
+from rag.text.near import overlap, same_statement, says_same, shingles
 from rag.text.sentences import is_finished, sentence_spans
 from rag.text.words import (
+    SaidAs,
     build_dictionary,
     contains_word,
     content_words,
     dictionary_folder,
     idf,
     is_name,
+    says,
     search_words,
     use_dictionary,
     word_share,
@@ -41,6 +45,7 @@ SPLITTER_VERSION = "1"
 
 __all__ = [
     "SPLITTER_VERSION",
+    "SaidAs",
     "asked_parts",
     "asks_date",
     "asks_figure",
@@ -60,14 +65,20 @@ __all__ = [
     "has_han",
     "holds_asked_unit",
     "idf",
+    "in_chinese",
     "is_chinese",
     "is_finished",
     "is_name",
     "needs_space",
+    "overlap",
     "said_years",
+    "same_statement",
+    "says",
+    "says_same",
     "scripts_differ",
     "search_words",
     "sentence_spans",
+    "shingles",
     "simplify",
     "use_dictionary",
     "word_share",

@@ -1,10 +1,9 @@
 """What a question asks for, and the dates and figures that could answer it."""
 
-import jieba
 import regex
 
 from rag.text.forms import fold, has_han
-from rag.text.words import FUNCTION_WORDS, cut_words
+from rag.text.words import FUNCTION_WORDS, cut_words, jieba
 
 _DATE = regex.compile(
     r"(?<!\d)(?P<y>(?:19|20)\d{2})\s*(?:[-/.年])\s*(?P<m>0?[1-9]|1[0-2])(?!\d)\s*(?:[-/.月]\s*(?P<d>0?[1-9]|[12]\d|3[01])(?!\d)\s*日?|月?)"

@@ -3,14 +3,20 @@
 import logging
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
-import jieba
 import marisa_trie
 import regex
 
 from rag.text.forms import fold, fold_aligned, has_han, simplify
+
+with warnings.catch_warnings():  # of escapes of its own, told when it is compiled: that is, to the first who asks
+    warnings.simplefilter("ignore")
+    import jieba as jieba  # others take it from here
 
 jieba.setLogLevel(logging.WARNING)
 
@@ -136,9 +142,20 @@ def idf(passages: int, frequency: int) -> float:
     return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
 
 
-def word_share(weighed: Mapping[str, float], folded: str) -> float:
-    """Sum of the weights of those words that stand in a text in matching form."""
-    return sum(weight for word, weight in weighed.items() if contains_word(folded, word))
+SaidAs = Mapping[str, Sequence[str | re.Pattern[str]]]
+
+
+def word_share(weighed: Mapping[str, float], folded: str, said_as: SaidAs = MappingProxyType({})) -> float:
+    """Sum of the weights of those words that stand in a text in matching form, as they are or as one of `said_as`."""
+    return sum(weight for word, weight in weighed.items() if says(folded, word, said_as))
+
+
+def says(folded: str, word: str, said_as: SaidAs) -> bool:
+    """Whether a text in matching form says `word`: itself, or one of the words that may say it."""
+    return contains_word(folded, word) or any(
+        contains_word(folded, other) if isinstance(other, str) else other.search(folded) is not None
+        for other in said_as.get(word, ())
+    )
 
 
 def contains_word(folded: str, word: str) -> bool:

@@ -3,8 +3,9 @@
 
     python -m scripts.maintain.lock
 
-requirements.lock is what rag runs on, requirements-models.lock what the extra rag[models] needs besides, and
-requirements-dev.lock what the tests need besides both, the extra rag[milvus] with it.
+requirements.lock is what rag runs on, requirements-models.lock what the extra rag[models] needs besides,
+requirements-ocr.lock what rag[ocr] does, and requirements-dev.lock what the tests need besides all three, the extra
+rag[milvus] with it.
 """
 
 import json
@@ -18,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TORCH = "torch==2.13.0"
+OCR = "requirements-ocr.lock"
 
 
 def main() -> None:
@@ -26,6 +28,7 @@ def main() -> None:
         # The build backend is among them: `make` installs the package itself without downloading another one.
         "requirements.lock": ("What rag runs on.", [*project["build-system"]["requires"], str(ROOT)]),
         "requirements-models.lock": ("What the extra rag[models] needs besides.", [TORCH, f"{ROOT}[models]"]),
+        OCR: ("What the extra rag[ocr] needs besides.", [f"{ROOT}[ocr]"]),
         "requirements-dev.lock": (
             "What its tests need besides.",
             [f"{ROOT}[milvus]", *project["dependency-groups"]["dev"]],
@@ -40,8 +43,9 @@ def main() -> None:
             names.append(set(_installed(python)))
         # A later step may take another version of what an earlier one installed: the last is the one for all.
         versions = _installed(python)
+        needed = _resolved(python, f"{ROOT}[ocr]") - names[1]  # by itself: some of it came with the models already
     for (name, (what, _)), (before, after) in zip(steps.items(), pairwise(names), strict=True):
-        _write(name, what, {one: versions[one] for one in after - before})
+        _write(name, what, {one: versions[one] for one in (needed if name == OCR else after - before)})
 
 
 def _installed(python: Path) -> dict[str, str]:
@@ -49,6 +53,13 @@ def _installed(python: Path) -> dict[str, str]:
     command = [python, "-m", "pip", "list", "--format", "json"]
     listed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return {one["name"]: one["version"].split("+")[0] for one in listed if one["name"] not in ("rag", "pip")}
+
+
+def _resolved(python: Path, requirement: str) -> set[str]:
+    """The names of all that a requirement brings into an empty environment."""
+    command = [python, "-m", "pip", "install", "-q", "--dry-run", "--ignore-installed", "--report", "-", requirement]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return {one["metadata"]["name"] for one in report["install"]} - {"rag"}
 
 
 def _write(name: str, what: str, packages: dict[str, str]) -> None:

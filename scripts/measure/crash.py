@@ -19,7 +19,7 @@ import threading
 import time
 from pathlib import Path
 
-from scripts.measure.service import ROOT, Client, Service, development_questions, rag
+from scripts.measure.service import ROOT, Client, Service, development_questions, rag, verified
 
 ASKING = 4
 BOUNDARY = "rag-crash-boundary"
@@ -137,10 +137,7 @@ def load(service: Service, writer: Writer, how: signal.Signals, seconds: float) 
 
 def faults(service: Service, writer: Writer, store: Path) -> list[str]:
     """What does not hold of the service that was started again."""
-    verified = rag("verify", store=store)
-    found, writer.lost = writer.lost, []
-    if verified.returncode:
-        found.append(f"rag verify: {verified.stdout.strip()} {verified.stderr.strip()}")
+    found, writer.lost = writer.lost + verified(store), []
     with Client(service.port) as client:
         ids = {Path(one["path"]).name: one["id"] for one in listed(client)}
         found += [f"{name}: acknowledged, and missing" for name in sorted(writer.there.keys() - ids.keys())]

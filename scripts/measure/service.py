@@ -1,4 +1,4 @@
-"""A `rag serve` of one's own on loopback, and a plain client for it. Used by load.py and crash.py."""
+"""A `rag serve` of one's own on loopback, and a plain client for it. Used by load.py, crash.py and scale.py."""
 
 import http.client
 import json
@@ -112,6 +112,12 @@ def rag(*arguments: str | Path, store: Path) -> "subprocess.CompletedProcess[str
         text=True,
         check=False,
     )
+
+
+def verified(store: Path) -> list[str]:
+    """What `rag verify` has to say against a store; nothing where all is well."""
+    result = rag("verify", store=store)
+    return [f"rag verify: {result.stdout.strip()} {result.stderr.strip()}"] if result.returncode else []
 
 
 def development_questions() -> list[str]:

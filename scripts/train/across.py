@@ -40,7 +40,9 @@ _DEPTHS = (1, 6, 30)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Sought:
+    """A question and where its answer stands."""
+
     language: str
     text: str
     path: str
@@ -52,7 +54,7 @@ class Asked:
 class Pairs:
     """Questions of one store with the place of the passage that answers; all vectors as torch tensors."""
 
-    def __init__(self, store: LocalStore, embedder: Embedder, asked: Sequence[Asked]) -> None:
+    def __init__(self, store: LocalStore, embedder: Embedder, asked: Sequence[Sought]) -> None:
         names = {one.id: one.path for one in store.documents()}
         ids = [f"{one.id}-{n:04d}" for one in store.documents() for n in range(one.passages)]
         passages = store.passages(ids)
@@ -82,7 +84,7 @@ class Pairs:
         return np.flatnonzero([one.part == name for one in self.asked])
 
 
-def _place(one: Asked, text: str, passages: Sequence[tuple[int, int, int]]) -> int:
+def _place(one: Sought, text: str, passages: Sequence[tuple[int, int, int]]) -> int:
     found = [at for at in range(len(text)) if text.startswith(one.answer, at)]
     at = min(found, key=lambda at: abs(at - one.start), default=-1)
     return next((place for start, end, place in passages if start <= at < end), -1)
@@ -163,21 +165,21 @@ class _Added(torch.nn.Module):
         return vectors + self._change(vectors)
 
 
-def _of_reports(articles: Sequence[Paragraph]) -> Iterator[Asked]:
+def _of_reports(articles: Sequence[Paragraph]) -> Iterator[Sought]:
     for article in articles:
         for question in article.questions:
             if question.answer:
-                yield Asked(
+                yield Sought(
                     question.language, question.text, article.name, question.answer, question.start, article.part
                 )
 
 
-def _of_xquad(data: Path, chinese: Sequence[Paragraph]) -> Iterator[Asked]:
+def _of_xquad(data: Path, chinese: Sequence[Paragraph]) -> Iterator[Sought]:
     for language in LANGUAGES[1:]:
         for paragraph, over in zip(xquad(data, language), chinese, strict=True):
             for asked, gold in zip(paragraph.questions, over.questions, strict=True):
                 if over.part != "test":
-                    yield Asked(language, asked.text, over.name, gold.answer, gold.start, over.part)
+                    yield Sought(language, asked.text, over.name, gold.answer, gold.start, over.part)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import jieba.posseg
 import numpy as np
-import regex
 
 from rag.answering.retrieve import retrieve
 from rag.answering.understand import prepare
@@ -26,21 +24,17 @@ from rag.cache import TextCache
 from rag.documents import split_document, text_document
 from rag.models.reading import lay_out, sentence_tokens
 from rag.models.unigram import Unigram
-from rag.text import date_spans, figure_spans, focus_words, has_han, said_years, simplify
-from rag.types import Document, Embedder, Passage
+from rag.types import Document, Embedder
 from rag.weights import load_weights
 from scripts.corpora import LANGUAGES, Paragraph, as_document, built, drcd, news, reports, xquad
+from scripts.train.lessons import Crossed, Lesson, Piece, around, piece_of, place_of
+from scripts.train.made import cloze, exchange, word_pools
 
 _NEGATIVES = 4  # passages kept for a question
 _BESIDE, _MISSED = 0.6, 0.35  # odds of a hard negative beside a question that its article answers, and a near miss
-_KEPT = 900  # questions of DRCD, and as many of XQuAD, in an epoch of the second stage
+_KEPT_DRCD, _KEPT_XQUAD = 900, 1800  # questions of the first stage in an epoch of the second
 
 Stage = Literal["reading", "reports"]
-_YEAR = regex.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_NAME = regex.compile(r"(?<=[\p{Ll},;] )\p{Lu}\p{Ll}{2,}(?: \p{Lu}\p{Ll}+)*")
-_NAME_TAGS = ("nr", "ns", "nt", "nz", "nrt")
-_UNIT = regex.compile(r"\d(?:[\d.,，．—\-–~～至]*\d)?")
-_MAX_QUESTION = 60  # characters of a question made from news
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +45,6 @@ class Example:
     sentences: tuple[tuple[int, int], ...]  # tokens [first, last)
     answer: tuple[int, int]
     gold: int
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A passage of a document: context line, text, its sentences, and where it begins."""
-
-    context: str
-    text: str
-    sentences: tuple[tuple[int, int], ...]
-    start: int
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question, the passage that answers and the words there; and passages that do not answer."""
-
-    question: str
-    piece: Piece
-    answer: tuple[int, int] | None  # [start, end) in piece.text; None: not answered there
-    others: tuple[Piece, ...]
 
 
 class Examples:
@@ -85,11 +59,11 @@ class Examples:
         self._drcd = [one for titled in (True, False) for one in self._reading(drcd(data), "drcd-all", titled)]
         self._xquad = self._crossed(data)
         if stage == "reports":
-            self._reports = list(self._from_reports(reports(data), share))
+            self._reports = list(self._from_reports(reports(data, translated=True), share))
             return
         self._news = list(self._from_news(data, 6000))
         chinese = [one.question for one in (*self._drcd, *self._news)]
-        self._words = _word_pools([one.question for group in self._xquad for one in group.questions.values()] + chinese)
+        self._words = word_pools([one.question for group in self._xquad for one in group.questions.values()] + chinese)
 
     def epoch(self, number: int, limit: int | None = None) -> list[Example]:
         draw = random.Random(f"{self._seed}-{self._stage}-{number}")
@@ -100,12 +74,12 @@ class Examples:
             examples.append(self._example(one.question, one.piece, one.answer))
             if one.others and draw.random() < negative:
                 examples.append(self._example(one.question, draw.choice(one.others), None))
-            if draw.random() < swapped and (other := self._swap(one, draw)):
+            if draw.random() < swapped and (other := exchange(one, self._words, draw)):
                 examples.append(self._example(other, one.piece, None))
         draw.shuffle(examples)
         return [example for example in examples if example is not None]
 
-    def _read(self, draw: random.Random) -> list[tuple[Asked, float, float]]:
+    def _read(self, draw: random.Random) -> list[tuple[Lesson, float, float]]:
         """The first stage: questions, each with the odds of a hard negative and of a swap beside it."""
         half = len(self._drcd) // 2
         asked = [(self._drcd[i + half * (draw.random() < 0.3)], 0.35, 0.08) for i in range(half)]
@@ -113,12 +87,12 @@ class Examples:
         asked += [(one, 0.3, 0.3) for one in draw.sample(self._news, len(self._news) // 3)]
         return asked
 
-    def _mixed(self, draw: random.Random) -> list[tuple[Asked, float, float]]:
+    def _mixed(self, draw: random.Random) -> list[tuple[Lesson, float, float]]:
         """The second stage: the reports, and enough of the first stage's questions to keep what they taught."""
         asked = [(one, _MISSED if one.answer is None else _BESIDE, 0.0) for one in self._reports]
-        asked += [(one, 0.35, 0.0) for one in draw.sample(self._drcd, _KEPT)]
+        asked += [(one, 0.35, 0.0) for one in draw.sample(self._drcd, _KEPT_DRCD)]
         crossed = [(group, language) for group in self._xquad for language in LANGUAGES]
-        asked += [(group.draw(draw, language), 0.35, 0.0) for group, language in draw.sample(crossed, _KEPT)]
+        asked += [(group.draw(draw, language), 0.35, 0.0) for group, language in draw.sample(crossed, _KEPT_XQUAD)]
         return asked
 
     def _example(self, question: str, piece: Piece, answer: tuple[int, int] | None) -> Example | None:
@@ -138,19 +112,19 @@ class Examples:
 
     def _pieces(self, document: Document) -> list[Piece]:
         passages, sentences = split_document(document, self._embedder.count_tokens, self._embedder.max_tokens)
-        return [_piece(document, passage, [(s.start, s.end) for s in sentences]) for passage in passages]
+        return [piece_of(document, passage, [(s.start, s.end) for s in sentences]) for passage in passages]
 
-    def _reading(self, paragraphs: Sequence[Paragraph], name: str, titled: bool) -> Iterator[Asked]:
+    def _reading(self, paragraphs: Sequence[Paragraph], name: str, titled: bool) -> Iterator[Lesson]:
         """The questions of the training part, each with its passage and what the retriever finds beside it."""
         near = self._retriever([as_document(one) for one in paragraphs], name)
         cut = {one.name: self._pieces(as_document(one, titled)) for one in paragraphs if one.part == "train"}
         for paragraph in paragraphs:
             for question in paragraph.questions if paragraph.part == "train" else ():
                 document = as_document(paragraph, titled)
-                place = _place(document, paragraph, question.answer, question.start)
+                place = place_of(document, paragraph, question.answer, question.start)
                 if place is None:
                     continue
-                found = _around(cut[paragraph.name], place)
+                found = around(cut[paragraph.name], place)
                 if found is None:
                     continue
                 others = [one for one in cut[paragraph.name] if question.answer not in one.text]
@@ -158,7 +132,7 @@ class Examples:
                     if path != paragraph.name and path in cut:
                         one = min(cut[path], key=lambda piece: abs(piece.start - start))
                         others += [one] if question.answer not in one.text else []
-                yield Asked(question.text, *found, tuple(others[:_NEGATIVES]))
+                yield Lesson(question.text, *found, tuple(others[:_NEGATIVES]))
 
     def _retriever(self, documents: Sequence[Document], name: str) -> Callable[[str, str], list[tuple[str, int]]]:
         """question -> (path, start) of the passages found first; kept beside the store, being slow to find."""
@@ -176,7 +150,7 @@ class Examples:
 
         return find
 
-    def _crossed(self, data: Path) -> "list[Crossed]":
+    def _crossed(self, data: Path) -> list[Crossed]:
         """XQuAD's training questions, each in every language, with its passage in every language."""
         sets = {language: xquad(data, language) for language in LANGUAGES}
         near = self._retriever([as_document(one) for one in sets["zh"]], "xquad-zh")
@@ -196,16 +170,16 @@ class Examples:
                     paragraph = paragraphs[place]
                     own = paragraph.questions[number]
                     document = as_document(paragraph, titled=place % 2 == 0)
-                    where = _place(document, paragraph, own.answer, own.start)
-                    if where and (around := _around(cut[language, place], where)):
+                    where = place_of(document, paragraph, own.answer, own.start)
+                    if where and (found_there := around(cut[language, place], where)):
                         others = [one for p in beside for one in cut[language, p][:2] if own.answer not in one.text]
                         others += [one for one in cut[language, place] if own.answer not in one.text]
-                        answered[language] = Asked(own.text, *around, tuple(others[-_NEGATIVES:]))
-                    questions[language] = Asked(own.text, Piece("", "", (), 0), (0, 0), ())
+                        answered[language] = Lesson(own.text, *found_there, tuple(others[-_NEGATIVES:]))
+                    questions[language] = Lesson(own.text, Piece("", "", (), 0), (0, 0), ())
                 groups.append(Crossed(questions, answered))
         return groups
 
-    def _from_reports(self, articles: Sequence[Paragraph], share: float) -> Iterator[Asked]:
+    def _from_reports(self, articles: Sequence[Paragraph], share: float) -> Iterator[Lesson]:
         """The questions of the training part: with the passage that answers or tempts, and others that do not."""
         near = self._retriever([as_document(one) for one in articles], "reports")
         trained = [one for one in articles if one.part == "train"]
@@ -213,8 +187,10 @@ class Examples:
         for article in trained[: round(share * len(trained))]:
             document = as_document(article)
             for question in article.questions:
-                place = _place(document, article, question.answer or article.text[question.start :][:8], question.start)
-                found = place and _around(cut[article.name], place)
+                place = place_of(
+                    document, article, question.answer or article.text[question.start :][:8], question.start
+                )
+                found = place and around(cut[article.name], place)
                 if not found:
                     continue
                 piece, answer = found
@@ -227,135 +203,23 @@ class Examples:
                 others = [
                     one for one in (*own[:2], *found_near) if not question.answer or question.answer not in one.text
                 ]
-                yield Asked(question.text, piece, answer if question.answer else None, tuple(others[:_NEGATIVES]))
+                yield Lesson(question.text, piece, answer if question.answer else None, tuple(others[:_NEGATIVES]))
 
     # --- made ----------------------------------------------------------------------------------------------------
 
-    def _swap(self, one: Asked, draw: random.Random) -> str | None:
-        """`one.question` with one telling word exchanged for another, which its passage does not hold."""
-        ways = []
-        for match in _YEAR.finditer(one.question):
-            other = str(int(match.group()) + draw.choice((-3, -2, -1, 1, 2, 3)))
-            ways.append((match.group(), other))
-        for kind, words in self._words.items():
-            here = [word for word in _telling(one.question, kind) if word in one.piece.text or kind == "focus"]
-            if here and words:
-                ways.append((draw.choice(here), draw.choice(words)))
-        ways = [(old, new) for old, new in ways if old != new and new not in one.piece.text + one.piece.context]
-        if not ways:
-            return None
-        old, new = draw.choice(ways)
-        return one.question.replace(old, new)
-
-    def _from_news(self, data: Path, wanted: int) -> Iterator[Asked]:
+    def _from_news(self, data: Path, wanted: int) -> Iterator[Lesson]:
         draw = random.Random(self._seed)
         articles = [text for _, text in news(data) if len(text) > 200]
         draw.shuffle(articles)
         made = 0
         for text in articles:
             pieces = self._pieces(text_document(text[:1200], "news.txt"))
-            asked = [(piece, *one) for piece in pieces for one in _cloze(piece, draw)]
+            asked = [(piece, *one) for piece in pieces for one in cloze(piece, draw)]
             if not asked:
                 continue
             piece, question, answer = draw.choice(asked)
             words = piece.text[slice(*answer)]
-            yield Asked(question, piece, answer, tuple(one for one in pieces if words not in one.text)[:_NEGATIVES])
+            yield Lesson(question, piece, answer, tuple(one for one in pieces if words not in one.text)[:_NEGATIVES])
             made += 1
             if made == wanted:
                 return
-
-
-@dataclass(frozen=True, slots=True)
-class Crossed:
-    """One question of XQuAD in twelve languages: `questions` has the wording, `answered` the passage in a language."""
-
-    questions: dict[str, Asked]
-    answered: dict[str, Asked]
-
-    def draw(self, draw: random.Random, asked_in: str) -> Asked:
-        """The question as worded in `asked_in`, over a Chinese passage (half of the time), one in the same language,
-        or one in any."""
-        chance = draw.random()
-        written_in = "zh" if chance < 0.5 else asked_in if chance < 0.75 else draw.choice(LANGUAGES)
-        over = self.answered.get(written_in) or next(iter(self.answered.values()))
-        return Asked(self.questions[asked_in].question, over.piece, over.answer, over.others)
-
-
-def _piece(document: Document, passage: Passage, sentences: Sequence[tuple[int, int]]) -> Piece:
-    inside = tuple((a - passage.start, b - passage.start) for a, b in sentences if passage.start <= a < passage.end)
-    text = document.text[passage.start : passage.end]
-    said = said_years(simplify(text), document.date[:4]) if document.date else ""
-    return Piece(f"{passage.context} {said}".strip(), text, inside, passage.start)
-
-
-def _place(document: Document, paragraph: Paragraph, answer: str, start: int) -> tuple[int, int] | None:
-    """[start, end) of an answer in the document made of its paragraph, whose white space may differ."""
-    lead = paragraph.text.strip()[:20].split("\n")[0]
-    shift = document.text.find(lead) - (len(paragraph.text) - len(paragraph.text.lstrip()))
-    found = [match.start() for match in regex.finditer(regex.escape(answer), document.text)]
-    if not found:
-        return None
-    best = min(found, key=lambda place: abs(place - start - shift))
-    return best, best + len(answer)
-
-
-def _around(pieces: Sequence[Piece], place: tuple[int, int]) -> tuple[Piece, tuple[int, int]] | None:
-    for piece in pieces:
-        if piece.start <= place[0] and place[1] <= piece.start + len(piece.text):
-            return piece, (place[0] - piece.start, place[1] - piece.start)
-    return None
-
-
-def _telling(question: str, kind: str) -> list[str]:
-    """The words of a question that a swap may exchange: names by their tag, or the thing asked for."""
-    if kind == "name":
-        return [match.group() for match in _NAME.finditer(question)]
-    if not has_han(question):
-        return []
-    if kind == "focus":
-        return [word for word in focus_words(question, 1) if len(word) > 1 and word in question]
-    return [word.word for word in jieba.posseg.cut(simplify(question)) if word.flag == kind and len(word.word) > 1]
-
-
-def _word_pools(questions: Sequence[str]) -> dict[str, list[str]]:
-    kinds = ("name", "focus", *_NAME_TAGS)
-    sample = questions[:: max(1, len(questions) // 6000)]
-    return {kind: sorted({word for question in sample for word in _telling(question, kind)}) for kind in kinds}
-
-
-def _cloze(piece: Piece, draw: random.Random) -> Iterator[tuple[str, tuple[int, int]]]:
-    """(question, answer) made from the sentences of `piece`: the clause around a figure or date, which is asked for."""
-    for start, end in piece.sentences:
-        sentence = piece.text[start:end]
-        if not 16 <= len(sentence) <= 160 or not has_han(sentence):
-            continue
-        figures = [span for span in figure_spans(sentence) if any(map(str.isdigit, sentence[slice(*span)]))]
-        asked = [(span, "多少" + _unit(sentence[slice(*span)])) for span in figures if span[1] - span[0] > 1]
-        asked += [(span, draw.choice(("什么时候", "何时", "哪一天"))) for span in date_spans(sentence)]
-        if asked:
-            (a, b), ask = draw.choice(asked)
-            question = _ask(sentence, a, b, ask, draw)
-            if question:
-                yield question, (start + a, start + b)
-
-
-def _unit(figure: str) -> str:
-    """ "约12.5万亿元" -> "万亿元", which is asked for; a percentage has none."""
-    return figure[_UNIT.search(figure).end() :].rstrip("以上下左右%％")  # type: ignore[union-attr]
-
-
-def _ask(sentence: str, a: int, b: int, ask: str, draw: random.Random) -> str | None:
-    """The clause around sentence[a:b], which `ask` replaces, some of its words left out."""
-    commas = [match.end() for match in regex.finditer(r"[，；：。]", sentence)]
-    left = max([0, *(c for c in commas if c <= a and a - c >= 6)])
-    if draw.random() < 0.5 and left:  # with the clause before, which often names the subject
-        left = max([0, *(c for c in commas if c < left - 1)])
-    right = b if draw.random() < 0.6 and a - left >= 6 else min([c - 1 for c in commas if c > b] + [len(sentence)])
-    before = _thinned(sentence[left:a], draw)
-    after = _thinned(sentence[b:right], draw).rstrip("。！；，")
-    question = f"{before}{ask}{after}"
-    return f"{question}？" if len(question) - len(ask) >= 6 and len(question) <= _MAX_QUESTION else None
-
-
-def _thinned(text: str, draw: random.Random, share: float = 0.15) -> str:
-    return "".join(word for word in jieba.cut(text) if draw.random() > share or len(word) > 3)

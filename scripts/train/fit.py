@@ -40,7 +40,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from rag.answering.choose import choose
 from rag.answering.judge import EVIDENCE, gather_evidence
-from rag.answering.rank import Candidate, SentenceFeatures, rank_sentences
+from rag.answering.rank import Candidate, SentenceFeatures, is_foreign, rank_sentences
 from rag.answering.read import Readings, read_passages, steps
 from rag.answering.retrieve import PASSAGE_FEATURES, retrieve
 from rag.answering.understand import prepare
@@ -51,14 +51,27 @@ from rag.ingest import ingest
 from rag.models import load_embedder, load_reader
 from rag.settings import Settings, load_settings
 from rag.store import open_store
-from rag.text import use_dictionary
+from rag.text import scripts_differ, use_dictionary
 from rag.types import Embedder, Hit, Query, Reader, Store, Turn
 from rag.weights import ModeWeights, Weights, mode_from, weights_from
-from scripts.corpora import DATA, LANGUAGES, ROOT, OwnDocuments, Paragraph, as_document, built, drcd, reports, xquad
+from scripts.corpora import (
+    DATA,
+    LANGUAGES,
+    ROOT,
+    Asked,
+    OwnDocuments,
+    Paragraph,
+    as_document,
+    built,
+    drcd,
+    reports,
+    xquad,
+)
 
 WEIGHTS = ROOT / "rag" / "weights.json"
 HARD = ROOT / "scripts" / "train" / "hard_questions.jsonl"
-Rows = tuple[np.ndarray, np.ndarray]  # features [n, d], right [n] of one question's candidates
+Rows = tuple[np.ndarray, np.ndarray, bool]
+"""Features [n, d] and right [n] of one question's candidates, and whether it is in another script than they are."""
 _L2 = 1e-3
 _SHARES = {"own": 0.3, "reports": 0.35, "same": 0.1, "foreign": 0.15, "few": 0.1}
 """What weighs in confidence: the project's own questions; those over reports and news; public ones in the documents'
@@ -71,15 +84,6 @@ _NOISE = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)  # shares of few documents that are besi
 
 Mode = Literal["fast", "accurate"]
 Kind = Literal["dev", "hard", "public", "few", "reports"]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    question: str
-    answers: tuple[str, ...]
-    paths: tuple[str, ...]  # documents that may answer; none: unanswerable
-    every: bool = False  # all answers are wanted
-    history: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ def main() -> None:
     rows = list(_passage_rows(xquad_store, embedder, asked))
     rows += _passage_rows(drcd_store, embedder, [one for p in taiwan[8::10] for one in _of(p)][::2])
     rows += _passage_rows(reports_store, embedder, [one for p in kept for one in _of(p) if one.paths])
-    weights["passage"] = {"features": _listwise(rows, PASSAGE_FEATURES)}
+    weights["passage"] = _by_script(rows, PASSAGE_FEATURES)
 
     print("reading ...", file=sys.stderr)
     bench = Bench(weights_from(weights), embedder, reader)
@@ -138,7 +142,7 @@ def main() -> None:
         print(f"{mode}: ranking sentences ...", file=sys.stderr)
         part = weights[mode]
         rows = [_sentence_row(case, mode, mode_from(part)) for case in cases if case.kind != "few" and case.asked.paths]
-        part["sentence"] = {"features": _listwise(rows, SentenceFeatures._fields)}
+        part["sentence"] = _by_script(rows, SentenceFeatures._fields)
         print(f"{mode}: confidence ...", file=sys.stderr)
         _fit_confidence(part, cases, mode)
     text = _compact(json.dumps(weights, indent=2)) + "\n"
@@ -234,7 +238,8 @@ def _passage_rows(store: Store, embedder: Embedder, questions: Sequence[Asked]) 
     for one in questions:
         hits = retrieve(prepare(one.question, store, embedder), store, texts, weights, 60)
         features = np.array([[hit.cosine, hit.sentence_cosine, hit.word_share, hit.years_missing] for hit in hits])
-        yield features, np.array([_path(texts, hit) in one.paths for hit in hits])
+        right = np.array([_path(texts, hit) in one.paths for hit in hits])
+        yield features, right, scripts_differ(one.question, texts.folded(hits[0].passage))
 
 
 def _ranked(case: Case, mode: Mode, weights: ModeWeights, depth: int) -> list[Candidate]:
@@ -249,7 +254,8 @@ def _depths(case: Case, mode: Mode) -> tuple[int, ...]:
 
 def _sentence_row(case: Case, mode: Mode, weights: ModeWeights) -> Rows:
     found = _ranked(case, mode, weights, _depths(case, mode)[-1])
-    return np.array([c.features for c in found]), np.array([_is_right(case, c) for c in found])
+    right = np.array([_is_right(case, c) for c in found])
+    return np.array([c.features for c in found]), right, is_foreign(case.query, case.hits, case.texts)
 
 
 def _path(texts: TextCache, hit: Hit) -> str:
@@ -270,7 +276,16 @@ def _shown_right(case: Case, shown: Sequence[Candidate]) -> bool:
 # --- fitting -----------------------------------------------------------------------------------------------------
 
 
-def _listwise(rows: Sequence[Rows], names: Sequence[str]) -> dict[str, float]:
+def _by_script(rows: Sequence[Rows], names: Sequence[str]) -> dict[str, dict]:
+    """The weights of questions in the documents' script and of others; see `rag.weights.ByScript`."""
+    both = {"same": False, "other": True}
+    return {
+        name: {"features": _listwise([row[:2] for row in rows if row[2] == foreign], names)}
+        for name, foreign in both.items()
+    }
+
+
+def _listwise(rows: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str]) -> dict[str, float]:
     """Coefficients that put the most softmax mass on right candidates; questions without any are left out."""
     rows = [(features, right) for features, right in rows if right.any()]
     stacked = np.concatenate([features for features, _ in rows])
@@ -315,7 +330,8 @@ def _fit_confidence(part: dict, cases: Sequence[Case], mode: Mode) -> None:
     sets = np.array([_set_of(case, far) for case, far in zip(mine, foreign, strict=True)])
     weight = np.array([_SHARES[name] / np.mean(sets == name) for name in sets])
     held_out = np.empty(len(y))
-    for key, those in (("confidence", ~other), ("confidence_foreign", other)):
+    part["confidence"] = {}
+    for key, those in (("same", ~other), ("other", other)):
         scale = x[those].std(axis=0)
         scale[scale < 1e-9] = 1.0  # says nothing here
         model = LogisticRegression(C=0.3, max_iter=2000)
@@ -325,7 +341,7 @@ def _fit_confidence(part: dict, cases: Sequence[Case], mode: Mode) -> None:
             model, scaled, y[those], groups=names, cv=folds, method="predict_proba", params=params
         )[:, 1]
         model.fit(scaled, y[those], sample_weight=weight[those])
-        part[key] = {
+        part["confidence"][key] = {
             "features": dict(zip(EVIDENCE, (model.coef_[0] / scale).round(4).tolist(), strict=True)),
             "intercept": round(float(model.intercept_[0]), 4),
         }

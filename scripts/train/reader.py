@@ -48,6 +48,7 @@ from scripts.train.examples import Example, Examples
 WEIGHTS = ROOT / "rag" / "models" / READER_WEIGHTS_FILE
 _PAD = 1  # XLM-R's
 _POOL = 50  # batches that are cut from one pool of rows sorted by length
+_WIDTH = 32  # tokens; rows are padded to a multiple of it: kernels are made anew for each shape
 _AVERAGE = 0.998  # of the averaged weights kept at each step (Polyak & Juditsky 1992)
 _MASKED = 0.05  # share of tokens hidden in training, in place of dropout, which is slow on processors
 
@@ -69,9 +70,10 @@ class ReaderModel(nn.Module):
         super().__init__()
         from transformers import BertModel
 
-        self.encoder = BertModel.from_pretrained(
-            folder, add_pooling_layer=False, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
-        )
+        # "eager": on processors the backward pass of torch's fused attention takes half of each step.
+        plain = {"add_pooling_layer": False, "attn_implementation": "eager"}
+        undropped = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        self.encoder = BertModel.from_pretrained(folder, **plain, **undropped)
         self.head = nn.Linear(self.encoder.config.hidden_size, 3)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
@@ -111,7 +113,7 @@ def losses(scores: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tens
 
 
 def collate(examples: Sequence[Example], draw: np.random.Generator | None) -> Batch:
-    rows, width = len(examples), max(len(one.ids) for one in examples)
+    rows, width = len(examples), max(map(_width, examples))
     most = max(len(one.sentences) for one in examples) + 1
     ids = np.full((rows, width), _PAD)
     spread = np.zeros((rows, most, width), dtype=np.float32)
@@ -137,6 +139,10 @@ def collate(examples: Sequence[Example], draw: np.random.Generator | None) -> Ba
     )
 
 
+def _width(one: Example) -> int:
+    return -(-len(one.ids) // _WIDTH) * _WIDTH
+
+
 def batches(examples: Sequence[Example], tokens: int, draw: random.Random) -> list[list[Example]]:
     """Rows of like length together, about `tokens` a batch; in random order."""
     found: list[list[Example]] = []
@@ -144,7 +150,7 @@ def batches(examples: Sequence[Example], tokens: int, draw: random.Random) -> li
     for start in range(0, len(examples), pool):
         batch: list[Example] = []
         for one in sorted(examples[start : start + pool], key=lambda one: len(one.ids)):
-            if batch and len(one.ids) * (len(batch) + 1) > tokens:
+            if batch and _width(one) * (len(batch) + 1) > tokens:
                 found.append(batch)
                 batch = []
             batch.append(one)
@@ -163,7 +169,7 @@ class Training:
         decayed = [value for name, value in model.trained().items() if value.ndim > 1]
         others = [value for name, value in model.trained().items() if value.ndim == 1]
         groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
-        self._optimizer = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.98))
+        self._optimizer = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.98), fused=True)
         self.step = 0
         if self._checkpoint.exists():
             state = torch.load(self._checkpoint, weights_only=True)

@@ -21,8 +21,8 @@ from rag.ingest import ingest
 from rag.settings import Settings
 from rag.store import open_store
 from rag.text import idf
-from rag.types import Document, Query, SentenceReading, Turn
-from rag.weights import Linear, load_weights, softmax
+from rag.types import Citation, Document, Filter, Query, SentenceReading, Turn
+from rag.weights import ByScript, Linear, load_weights, softmax
 from tests.conftest import FakeEmbedder
 
 REPORT = """市政府工作报告
@@ -104,15 +104,15 @@ class LiteralReader:
 def silent(assistant: LocalAssistant, reader: LiteralReader) -> LocalAssistant:
     """Never sure enough; ranks by the reader, and takes the log-odds of the reader for those of the confidence."""
 
-    def by_relevance(names: tuple[str, ...]) -> Linear:
-        return Linear(names, tuple(float(name == "relevance") for name in names))
+    def by_relevance(names: tuple[str, ...]) -> ByScript:
+        linear = Linear(names, tuple(float(name == "relevance") for name in names))
+        return ByScript(linear, linear)
 
     weights = load_weights()
     accurate = dataclasses.replace(
         weights.accurate,
         sentence=by_relevance(SentenceFeatures._fields),
         confidence=by_relevance(NAMES),
-        confidence_foreign=by_relevance(NAMES),
     )
     settings = Settings(store=assistant._settings.store, min_confidence=1.0)
     weights = dataclasses.replace(weights, accurate=accurate)
@@ -148,8 +148,8 @@ def test_a_stray_bracket_is_not_shown_as_near(assistant: LocalAssistant) -> None
     stray = dataclasses.replace(found.candidates[0], text="（")
     candidates = [stray, *found.candidates]
     texts, weights = TextCache(assistant._store), silent(assistant, LiteralReader())._weights.accurate
-    even = dataclasses.replace(weights.confidence, coefficients=(0.0,) * len(NAMES))
-    weights = dataclasses.replace(weights, confidence=even, confidence_foreign=even)
+    even = Linear(NAMES, (0.0,) * len(NAMES))
+    weights = dataclasses.replace(weights, confidence=ByScript(even, even))
     near = judge_nearest(found.query, candidates, assistant._store, texts, weights)
     assert [candidate for candidate, _ in near] == list(found.candidates[:3])
 
@@ -174,10 +174,38 @@ def test_any_candidate_is_judged_among_all(assistant: LocalAssistant) -> None:
         assert here.cosine == candidate.features.cosine
 
 
+def test_nothing_is_quoted_but_what_meets_the_filter(assistant: LocalAssistant) -> None:
+    question = "智新科技去年的销量是多少？"
+    (path,) = {one.path for one in assistant.ask(question).citations}
+    assert path == "b.txt"
+    assert assistant.ask(question, filters=Filter(paths=("b*",))).citations == assistant.ask(question).citations
+    elsewhere = assistant.ask(question, filters=Filter(paths=("a.txt",)))
+    assert {one.path for one in elsewhere.citations} == {"a.txt"}
+    assert {one.path for _, one in assistant.find(question, 9, Filter(since="2024-01"))} == {"a.txt"}
+    assert {one.path for _, one in assistant.find(question, 9)} == {"a.txt", "b.txt"}
+    assert elsewhere.index == assistant.ask(question).index
+
+
+def test_the_nearest_sentences_keep_to_the_filter(assistant: LocalAssistant) -> None:
+    reader = LiteralReader(达到53万套=2.0, 产量突破30万辆=1.0)
+    answer = silent(assistant, reader).ask("去年是多少？", filters=Filter(since="2024"))
+    assert (answer.status, {one.citation.path for one in answer.nearest}) == ("abstained", {"a.txt"})
+
+
+def test_a_filter_that_no_document_meets_is_the_reason(assistant: LocalAssistant) -> None:
+    history = [Turn("user", "智新科技去年的销量是多少？")]
+    for filters in (Filter(paths=("c/*",)), Filter(until="2019"), Filter(metadata=(("source", ("x",)),))):
+        answer = assistant.ask("那今年呢？", history, filters=filters)
+        assert (answer.status, answer.reason, answer.confidence) == ("abstained", "no_match", 0.0)
+        assert (answer.nearest, answer.citations) == ((), ())
+
+
 def test_an_empty_store_has_no_passage(tmp_path: Path) -> None:
     embedder = FakeEmbedder()
     with open_store(tmp_path / "s", fingerprint_of(embedder), write=True) as store:
-        answer = LocalAssistant(store, embedder, Settings(store=tmp_path / "s")).ask("有什么？")
+        assistant = LocalAssistant(store, embedder, Settings(store=tmp_path / "s"))
+        answer = assistant.ask("有什么？")
+        assert assistant.ask("有什么？", filters=Filter(since="2020")).reason == "no_passage"
     assert (answer.status, answer.reason, answer.confidence) == ("abstained", "no_passage", 0.0)
 
 
@@ -295,7 +323,7 @@ def test_a_question_in_another_script_is_weighed_by_weights_of_its_own(mode: str
     weights = getattr(load_weights(), mode)
     foreign = dataclasses.replace(EVIDENCE, foreign=True)
     assert confidence(foreign, weights) != confidence(EVIDENCE, weights)
-    swapped = dataclasses.replace(weights, confidence_foreign=weights.confidence)
+    swapped = dataclasses.replace(weights, confidence=ByScript(weights.confidence.same, weights.confidence.same))
     assert confidence(foreign, swapped) == confidence(EVIDENCE, weights)
 
 
@@ -330,10 +358,10 @@ def test_the_weights_name_the_features_in_their_order() -> None:
     from rag.answering.retrieve import PASSAGE_FEATURES
 
     weights = load_weights()
-    assert weights.passage.names == PASSAGE_FEATURES
+    assert weights.passage.same.names == weights.passage.other.names == PASSAGE_FEATURES
     for mode in (weights.fast, weights.accurate):
-        assert mode.sentence.names == SentenceFeatures._fields
-        assert mode.confidence.names == mode.confidence_foreign.names == NAMES
+        assert mode.sentence.same.names == mode.sentence.other.names == SentenceFeatures._fields
+        assert mode.confidence.same.names == mode.confidence.other.names == NAMES
         risks = [risk for _, risk, _ in mode.risks]
         assert risks == sorted(risks, reverse=True)
 
@@ -380,3 +408,50 @@ def test_a_reprint_speaks_for_an_answer_and_not_against_it(tmp_path: Path, fake_
             assert len(assistant.ask("星河公司去年生产了多少台机器人？").sentences) == 1
     assert min(one.lead for one in evidence) > 0.8 * max(one.lead for one in evidence)
     assert all(one.contested < 0.1 for one in evidence)
+
+
+PAPER = """{head}
+
+智新科技有关负责人在接受采访时介绍，公司去年销量连续迈过三道10万级大关，达到{sold}万套，创下历史新高。
+
+公司成立于2004年，总部设在武汉经开区，主要生产电机和电控，员工大多住在附近。
+"""
+
+
+def test_a_citation_names_the_other_documents_that_hold_the_sentence(tmp_path: Path) -> None:
+    folder, embedder = tmp_path, FakeEmbedder()
+    papers = {
+        "a.txt": PAPER.format(head="智新科技介绍", sold=53),
+        "转载.txt": "\n\n" + PAPER.format(head="一家企业的故事", sold=53).replace("，", ","),
+        "误读.txt": PAPER.format(head="报纸扫描", sold=53).replace("连续", "连绩"),
+        "另一个数.txt": PAPER.format(head="另一家企业", sold=35),
+    }
+    for name, text in papers.items():
+        (folder / name).write_text(text)
+    question = "智新科技去年的销量达到多少万套？"
+    with open_store(folder / "s", fingerprint_of(embedder), write=True) as store:
+
+        def asked(assistant: LocalAssistant) -> tuple[Citation, list[tuple[str, str, str]]]:
+            answer = assistant.ask(question)
+            citation = answer.citations[0] if answer.citations else answer.nearest[0].citation
+            for one in (citation, *citation.also_in):
+                document = store.document(one.document_id)
+                assert document is not None
+                assert document.text[one.start : one.end] == one.quote
+            return citation, [(one.path, one.title, one.locator) for one in citation.also_in]
+
+        assistant = LocalAssistant(store, embedder, Settings(store=folder / "s", min_confidence=0.0))
+        ingest([folder / "a.txt"], store, embedder, base=folder, limit_mb=1)
+        assert asked(assistant)[1] == []
+        ingest([folder], store, embedder, base=folder, limit_mb=1, apart=[store.path])
+        citation, places = asked(assistant)
+        cited = citation.path
+        assert [path for path, _, _ in places] == sorted({"a.txt", "误读.txt", "转载.txt"} - {cited})
+        assert ("转载.txt", "一家企业的故事", "L5") in places
+        near, beside = asked(silent(assistant, LiteralReader(达到53万套=2.0)))
+        assert len(beside) == 2
+        assert {near.path, *(path for path, _, _ in beside)} == {"a.txt", "误读.txt", "转载.txt"}
+        store.remove("转载.txt")
+        assert [path for path, _, _ in asked(assistant)[1]] == sorted({"a.txt", "误读.txt"} - {cited})
+        store.remove("误读.txt")
+        assert asked(assistant)[1] == []

@@ -4,11 +4,17 @@ import csv
 import email.message
 import io
 import json
+import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import opencc
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 TOWNS = ("清溪镇", "白鹭县", "石桥乡", "云岭市", "南浦区", "金沙镇", "柳湾村", "东屏县")
 ITEMS = (("茶叶产量", "吨"), ("游客人数", "万人次"), ("新建公路", "公里"), ("图书馆藏书", "万册"), ("在校学生", "名"))
@@ -17,6 +23,7 @@ FILLER = (
     "这一部分由当地统计部门逐项核对，口径与上一年保持一致，个别项目因行政区划调整作了说明，"
     "读者在引用时应当注意数据的来源和时间，不宜与其他地区直接相比。"
 )
+SCANNED = 2  # towns: reading a scan takes a while
 MENU = ("首页", "新闻中心", "政务公开", "办事指南", "联系我们", "网站地图")
 
 
@@ -310,6 +317,50 @@ def pdf_table() -> Made:
     return Made(
         "table.pdf", out.getvalue(), {fact: f"p{n}" for n, (_, facts) in enumerate(SECTIONS, 1) for fact in facts}
     )
+
+
+def sheet(lines: Sequence[str], head: str, number: int, columns: int = 1, angle: float = 0.0) -> "Image.Image":
+    """A printed sheet as a scanner sees it: dark grey on light grey, at an angle, with a running head and a number.
+
+    serif.otf is Noto Serif CJK SC (Adobe, SIL Open Font License 1.1), cut down by fontTools' pyftsubset to the
+    characters of this module.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.truetype(Path(__file__).with_name("serif.otf"), 20)
+    picture = Image.new("L", (900, 640), 245)
+    draw = ImageDraw.Draw(picture)
+    draw.text((60, 20), f"{head} 内部资料 请勿外传", 40, font)
+    draw.text((430, 600), f"— {number} —", 40, font)
+    across = (39 - 3 * (columns - 1)) // columns  # characters
+    each = -(-len(lines) // columns)
+    for column in range(columns):
+        column_lines = [piece for line in lines[column * each :][:each] for piece in _wrapped(line, across)]
+        for n, piece in enumerate(column_lines):
+            draw.text((60 + column * 20 * (across + 3), 70 + n * 32), piece, 40, font)
+    return picture.rotate(angle, Image.Resampling.BICUBIC, fillcolor=245)
+
+
+def _wrapped(line: str, across: int) -> list[str]:
+    """As a typesetter breaks it: never within a number."""
+    pieces = [""]
+    for token in re.findall(r"\d+|\D", line):
+        if len(pieces[-1]) + len(token) > across:
+            pieces.append("")
+        pieces[-1] += token
+    return pieces
+
+
+def scan(name: str = "scan.pdf", kind: str = "PDF", **options: float) -> Made:
+    """The facts of the first towns on a sheet each, in pictures alone."""
+    sheets = [
+        sheet([fact.sentence + FILLER[:30] for fact in facts], TITLE, n, **options)
+        for n, (_, facts) in enumerate(SECTIONS[:SCANNED], 1)
+    ]
+    out = io.BytesIO()
+    sheets[0].save(out, kind, **({"save_all": True, "append_images": sheets[1:]} if kind in ("PDF", "TIFF") else {}))
+    shown = sheets if kind in ("PDF", "TIFF") else sheets[:1]
+    return Made(name, out.getvalue(), {f: f"p{n}" for n in range(1, len(shown) + 1) for f in SECTIONS[n - 1][1]})
 
 
 def archive() -> Made:

@@ -81,6 +81,46 @@ def one_page(content: bytes, extra: bytes = b"") -> bytes:
     return pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", pages, page, stream(content, extra)])
 
 
+def circular() -> bytes:
+    """A PDF whose table of places lies with its other objects in an object stream that lies within itself."""
+    head = b"%PDF-1.7\n"
+    places = [b"\0\0\0\xff", b"\2\0\3\0", b"\2\0\3\1", b"\2\0\3\2", b"\1" + len(head).to_bytes(2) + b"\0"]
+    table = stream(b"".join(places), b"/Type/XRef/W[1 2 1]/Size 5/Root 1 0 R")
+    return head + b"4 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF" % (table, len(head))
+
+
+def updated_by_itself() -> bytes:
+    """A PDF whose earlier version is itself."""
+    data = one_page(b"0 0 9 9 re f")
+    start = data.rsplit(b"startxref\n", 1)[1].split(b"\n")[0]
+    return data.replace(b"/Root 1 0 R>>", b"/Root 1 0 R/Prev %s>>" % start)
+
+
+def deep_pages(depth: int) -> bytes:
+    knots = [b"<</Type/Pages/Count 1/Kids[%d 0 R]>>" % (n + 3) for n in range(depth)]
+    return pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", *knots, b"<</Type/Page/MediaBox[0 0 9 9]>>"])
+
+
+def letter_of(count: int, head: bytes = b"") -> bytes:
+    """A letter of so many parts."""
+    part = b"--b\nContent-Type: text/plain\n%s\nx\n" % head
+    return b"From: a@b\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n" + part * count + b"--b--\n"
+
+
+def sheet(rows: bytes) -> bytes:
+    space = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return b'<worksheet xmlns="%s"><sheetData>%s</sheetData></worksheet>' % (space, rows)
+
+
+def reaching_out() -> bytes:
+    """The package of an EPUB whose chapters lie outside it."""
+    places = ("../../../../../../etc/passwd", "/etc/passwd", "file:///etc/passwd")
+    items = "".join(f'<item id="i{n}" href="{place}"/>' for n, place in enumerate(places))
+    spine = "".join(f'<itemref idref="i{n}"/>' for n in range(len(places)))
+    space = "http://www.idpf.org/2007/opf"
+    return f'<package xmlns="{space}"><manifest>{items}</manifest><spine>{spine}</spine></package>'.encode()
+
+
 def hostile() -> Iterator[Hostile]:
     office = {
         "docx": word().data,
@@ -122,10 +162,10 @@ def hostile() -> Iterator[Hostile]:
     yield "noise.xls", OLE + bytes(600) + "Workbook".encode("utf-16-le") + bytes(600), damaged
     yield "pages.pdf", many_pages(10_000), limit
     yield "loop.pdf", pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 1/Kids[2 0 R]>>"]), damaged
-    yield "scan.pdf", one_page(b"0 0 9 9 re f"), errors.ScanError
-    yield "bomb.pdf", one_page(zlib.compress(b" " * 80_000_000, 9), b"/Filter/FlateDecode"), errors.ScanError
+    yield "drawing.pdf", one_page(b"0 0 9 9 re f"), empty
+    yield "bomb.pdf", one_page(zlib.compress(b" " * 80_000_000, 9), b"/Filter/FlateDecode"), empty
     yield "only-head.pdf", b"%PDF-1.7\n", damaged
-    yield "picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), unknown
+    yield "picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), damaged
     yield "program.pdf", b"MZ" + bytes(range(256)) * 4, unknown
     yield "noise.txt", bytes(range(256)) * 40, errors.NotTextError
     yield "noise.bin", zlib.compress(bytes(range(256)) * 99), errors.NotTextError
@@ -139,6 +179,34 @@ def hostile() -> Iterator[Hostile]:
     yield "spaces.md", b" \n" * 99, empty
     yield "new\nline\x1b[31m.txt", b"\0\1\2" * 99, errors.NotTextError
     yield "\U0001f525.docx", b"PK\x03\x04", damaged
+    yield "bomb.pptx", changed(office["pptx"], "ppt/slides/slide1.xml", BOMB), limit
+    yield "bomb.epub", changed(office["epub"], "OPS/1.xhtml", BOMB), limit
+    yield "half.zip", packed({"a.txt": bytes(range(256)) * 4_000})[:500], damaged
+    yield "laughing types.docx", changed(office["docx"], "[Content_Types].xml", laughs), damaged
+    yield "laughing styles.docx", changed(office["docx"], "word/styles.xml", laughs), damaged
+    yield "deep.docx", changed(office["docx"], "word/document.xml", b"<a>" * 300_000), damaged
+    yield "deep.xlsx", changed(office["xlsx"], "xl/worksheets/sheet1.xml", b"<a>" * 300_000), damaged
+    wide = sheet(b'<row r="1">' + b"<c><v>1</v></c>" * 2_100_000 + b"</row>")
+    yield "wide.xlsx", changed(office["xlsx"], "xl/worksheets/sheet1.xml", wide), limit
+    yield "locked.xlsx", OLE + bytes(600) + "EncryptedPackage".encode("utf-16-le") + bytes(600), locked
+    yield "picture.docx", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), unknown
+    yield "squeezed.xlsx", b"\x1f\x8b\x08" + bytes(range(256)), unknown
+    yield "circular.pdf", circular(), damaged
+    yield "updated by itself.pdf", updated_by_itself(), errors.ScanError
+    yield "deep pages.pdf", deep_pages(5_000), damaged
+    yield "counted.pdf", pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 2147483647/Kids[]>>"]), damaged
+    yield "arrays.pdf", one_page(b"[" * 2_000_000), errors.ScanError
+    yield "filters.pdf", one_page(b"x", b"/Filter[" + b"/FlateDecode" * 5_000 + b"]"), errors.ScanError
+    yield "deep.html", b"<html><body>" + b"<div>" * 300_000 + "深处的话。".encode(), empty
+    yield "tables.html", b"<html><body>" + b"<table><tr><td>" * 20_000 + b"x", empty
+    quoted = '<a xmlns="http://\x7f\u202e">x</a>'.encode()  # which the parser's complaint repeats
+    yield "quoted.pptx", changed(office["pptx"], "ppt/presentation.xml", quoted), damaged
+    yield "reaching out.epub", changed(office["epub"], "OPS/book.opf", reaching_out()), empty
+    yield "parts.eml", letter_of(10_000), limit
+    yield "attached.eml", letter_of(10_000, b'Content-Disposition: attachment; filename="../a.txt"\n'), limit
+    yield "object.json", b'{"a":' * 100_000, limit
+    yield "zeros.txt", bytes(3_000_000), unknown
+    yield "..\u202e.exe.txt", b"\0\1\2" * 99, errors.NotTextError
 
 
 def locked_pdf() -> bytes:

@@ -1,6 +1,7 @@
 import pytest
 
-from rag.documents.clean import clean, date_line, is_furniture, is_terminal
+from rag.documents.clean import clean
+from rag.documents.lines import date_line, is_furniture, is_terminal
 from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.documents.readers.text import loose_lines
 

@@ -1,6 +1,7 @@
 """The same forty facts in every format: each is found, and where it stands is told as that format counts."""
 
 import io
+import json
 import os
 import signal
 import zipfile
@@ -76,6 +77,19 @@ def test_the_fields_of_records_can_be_named() -> None:
     assert "a.b: 正文写在这里" in read("a.jsonl", data)[0].text
     with pytest.raises(NoFieldError, match="field nowhere"):
         read("a.jsonl", data, fields={"text": "nowhere"})
+
+
+def test_other_fields_of_records_become_metadata(tmp_path: Path) -> None:
+    fields = {"text": "body", "source": "press.name", "版": "page", "none": "nowhere"}
+    record = {"body": "正文写在这里，说明了情况。", "press": {"name": " 新华\u3000社 "}, "page": 3, "nowhere": None}
+    for data in (json.dumps(record), json.dumps([record], indent=1)):
+        (document,) = read("a.jsonl" if "\n" not in data else "a.json", data.encode(), fields=fields)
+        assert document.metadata == {"source": "新华 社", "版": "3"}
+    assert read("a.jsonl", json.dumps({"text": "正文写在这里。"}).encode())[0].metadata == {}
+    (tmp_path / "a.csv").write_text("body,page\n一号正文写在这里。,3\n二号正文写在这里。,4\n", "utf-8")
+    with DocumentReader(Limits(), {"text": "body", "版": "page"}) as apart:
+        rows = apart.read(tmp_path / "a.csv", "a.csv").documents
+    assert [one.metadata for one in rows] == [{"版": "3"}, {"版": "4"}]
 
 
 def test_a_set_of_questions_is_no_document(seeds: Path) -> None:

@@ -25,9 +25,9 @@ def test_hostile_files_cost_nothing_but_themselves(tmp_path: Path) -> None:
     expected = {}
     for name, data, kind in hostile():
         (folder / name).write_bytes(data)
-        shown = name.replace("\n", "\\n").replace("\x1b", "\\x1b")
+        shown = name.replace("\n", "\\n").replace("\x1b", "\\x1b").replace("\u202e", "\\u202e")
         expected[f"docs/{shown}"] = kind.__name__
-    assert len(expected) >= 45
+    assert len(expected) >= 70
     (folder / "a good one.txt").write_bytes(GOOD)
     (folder / "z good one.html").write_bytes(b"<html><body><p>" + GOOD + b"</p></body></html>")
     (folder / "loop").symlink_to(folder / "loop")
@@ -39,7 +39,7 @@ def test_hostile_files_cost_nothing_but_themselves(tmp_path: Path) -> None:
     with open_store(tmp_path / "vectorstore", fingerprint_of(FakeEmbedder()), write=True) as store:
         report = ingest([folder], store, FakeEmbedder(), base=tmp_path, limit_mb=20)
         assert list(store.verify()) == []
-    assert time.monotonic() - started < 240
+    assert time.monotonic() - started < 300
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1_500_000  # kB
 
     assert report.added == ["docs/a good one.txt", "docs/z good one.html"]

@@ -6,6 +6,8 @@ from rag.documents.build import read_bytes
 from rag.documents.paragraphs import Paragraph
 from rag.documents.readers import Part, Source, read_parts
 from rag.documents.readers.encoding import decode
+from rag.documents.readers.layout import Piece, printed_lines
+from rag.documents.readers.pages import paragraphs_of
 from rag.errors import EmptyFileError, FileTooLargeError, NotTextError, PathMissingError
 
 TEXT = "武汉市政府工作报告，2024年。ABC 全角ＡＢＣ"
@@ -68,3 +70,22 @@ def test_a_form_feed_is_no_line() -> None:
         ("第一页的话。", 1),
         ("第二页的话。", 2),
     ]
+
+
+def test_a_paragraph_goes_on_where_the_print_shows_it() -> None:
+    """Whose lines end: first lines are indented, full ones reach the edge, a number moves to the next line whole."""
+    lines = [
+        (20, 300, "第一段的第一行在这里正好写满了而且一句话刚好结束。"),
+        (0, 300, "第二句接着写在下一行一直写到这一行的尽头为止下面的数"),
+        (0, 250, "已经放不下了因此挪到了下一行，总共是"),
+        (0, 90, "1593.55亿元。"),
+        (20, 300, "第二段另起一行写满这一整行然后换行继续写完最后这一句"),
+        (0, 60, "，到此为止。"),
+        (20, 300, "第三段也是这样开头写满一整行接着往下再写一行就结束了"),
+        (0, 300, "第三段的第二行。"),
+        (20, 120, "小标题其实是第四段"),
+        (20, 300, "第五段在这里。"),
+    ]
+    pieces = [Piece(100 + a, 15 * n, 100 + b, 15 * n + 10, 10, text) for n, (a, b, text) in enumerate(lines)]
+    found = [len(paragraph.lines) for paragraph in paragraphs_of([printed_lines(pieces)])]
+    assert found == [4, 2, 2, 1, 1]

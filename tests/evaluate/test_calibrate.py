@@ -43,10 +43,10 @@ def test_a_calibration_is_kept_with_the_store_and_used(tmp_path: Path) -> None:
     own, before = own_weights(tmp_path), load_weights()
     assert own.fast == before.fast
     assert own.accurate.sentence == before.accurate.sentence
-    features = DRAW.normal(size=(5, len(before.accurate.confidence.names)))
+    features = DRAW.normal(size=(5, len(before.accurate.confidence.same.names)))
     for scores, uncalibrated in (
-        (own.accurate.confidence, before.accurate.confidence),
-        (own.accurate.confidence_foreign, before.accurate.confidence_foreign),
+        (own.accurate.confidence.same, before.accurate.confidence.same),
+        (own.accurate.confidence.other, before.accurate.confidence.other),
     ):
         assert np.allclose(scores(features), fitted.slope * uncalibrated(features) + fitted.shift)
     assert own.accurate.risks[0] == tuple(fitted.risks[0])

@@ -10,7 +10,7 @@ import pytest
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.server.logs import JsonFormatter
 from rag.store import open_store
-from rag.types import Turn
+from rag.types import Filter, Turn
 from tests.conftest import FakeEmbedder
 from tests.server.conftest import EVIL, SALES, SENTENCE, make_settings
 from tests.server.running import Running, serving
@@ -36,6 +36,54 @@ def test_ask_is_the_answer_of_the_library(fake: Running, http) -> None:
     answer = http.post("/ask", json={"question": "那今年呢?", "history": history}).json()
     assert without_timings(answer) == without_timings(followed)
     assert answer["standalone_question"] != answer["question"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "same"),
+    [
+        ({"path": "*.md"}, Filter(paths=("*.md",))),
+        ({"path": ["documents/several.txt", "*evil*"]}, Filter(paths=("*evil*", "documents/several.txt"))),
+        ({"since": "2024-01-02", "until": "2024-01"}, Filter(since="2024-01-02", until="2024-01")),
+        ({"metadata": {"source": "新华社"}}, Filter(metadata=(("source", ("新华社",)),))),
+        ({}, None),
+    ],
+)
+def test_filters_are_those_of_the_library(fake: Running, http, filters: dict, same: Filter | None) -> None:
+    with open_store(fake.settings.store, fingerprint_of(FakeEmbedder())) as store:
+        assistant = LocalAssistant(store, FakeEmbedder(), fake.settings)
+        plain = json.loads(assistant.ask(SALES, filters=same).to_json())
+        found = [citation.path for _, citation in assistant.find(SALES, 9, same)]
+    assert without_timings(http.post("/ask", json={"question": SALES, "filters": filters}).json()) == without_timings(
+        plain
+    )
+    passages = http.post("/search", json={"question": SALES, "k": 9, "filters": filters}).json()["passages"]
+    assert [one["citation"]["path"] for one in passages] == found
+    chat = {"model": "rag", "messages": [{"role": "user", "content": SALES}], "filters": filters}
+    context = http.post("/v1/chat/completions", json=chat).json()["choices"][0]["message"]["context"]
+    assert [one["content"] for one in context["citations"]] == [one["quote"] for one in plain["citations"]]
+    assert (context["status"], context["reason"]) == (plain["status"], plain["reason"])
+
+
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        ({"since": "2023-13"}, "since: 2023-13 is no date"),
+        ({"since": "2024", "until": "2023"}, "since: 2024 is after until 2023"),
+        ({"path": ""}, "path: give a path"),
+        ({"metadata": {"date": "2023"}}, "use since and until"),
+        ({"paths": "a"}, "filters.paths: Extra inputs"),
+        ({"path": 3}, "filters.path"),
+    ],
+)
+def test_a_filter_that_says_nothing_is_refused_in_one_line(http, filters: dict, told: str) -> None:
+    for path in ("/ask", "/search"):
+        refused = http.post(path, json={"question": SALES, "filters": filters})
+        assert refused.status_code == 422
+        assert told in refused.json()["detail"]
+    chat = {"model": "rag", "messages": [{"role": "user", "content": SALES}], "filters": filters}
+    refused = http.post("/v1/chat/completions", json=chat)
+    assert refused.status_code == 400
+    assert told in refused.json()["error"]["message"]
 
 
 def test_search_gives_passages_that_can_be_opened(http) -> None:

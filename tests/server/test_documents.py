@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.documents import DocumentReader
 from rag.ingest import ingest
 from rag.server.uploads import safe_name
 from rag.store import open_store
@@ -89,10 +90,13 @@ def test_progress_comes_as_events(running: Running, http) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [dict(line.split(": ", 1) for line in event.split("\n")) for event in answer.text.split("\n\n") if event]
     assert {event["event"] for event in events[:-1]} == {"progress"}
-    assert {json.loads(event["data"])["file"] for event in events[:-1]} == {
-        "vectorstore-files/a.txt",
-        "vectorstore-files/b.txt",
-    }
+    told = [json.loads(event["data"]) for event in events[:-1]]
+    names = {"vectorstore-files/a.txt", "vectorstore-files/b.txt"}
+    for stage, files in {"read": names, "split": names, "embed": names, "index": {""}}.items():
+        assert {one["file"] for one in told if one["stage"] == stage} == files
+    stages = [one["stage"] for one in told]
+    assert (stages[0], stages[-1]) == ("read", "index")
+    assert all(0 <= one["done"] <= one["total"] for one in told)
     assert events[-1]["event"] == "done"
     assert len(json.loads(events[-1]["data"])["documents"]) == 2
 
@@ -124,6 +128,15 @@ def test_a_file_that_cannot_be_read_changes_nothing(running: Running, http) -> N
     assert (running.settings.uploads / "a.txt").read_bytes() == NEW
     assert list((running.settings.uploads / ".incoming").iterdir()) == []
     assert faults(running) == []
+
+
+def test_a_file_that_takes_long_to_read_is_read_once(http, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = DocumentReader._ask
+    monkeypatch.setattr(DocumentReader, "_ask", lambda self, source: [asked.append(source.path), ask(self, source)][1])
+    made = MAKERS["Word"]()
+    assert upload(http, ("once.docx", made.data)).json()["added"] == ["vectorstore-files/once.docx"]
+    assert asked == ["vectorstore-files/once.docx"]
 
 
 @pytest.mark.parametrize("kind", ["Word", "PDF", "Excel", "zip"])

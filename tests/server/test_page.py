@@ -1,5 +1,6 @@
 """The chat page in Chromium, over `rag serve` with the real models and the seeds."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,9 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from rag.server.keys import KeyFile
 from rag.server.pages import FOLDER
 from tests.conftest import FakeEmbedder
+from tests.documents.corpus import FACTS, pdf
 from tests.server.conftest import SALES, make_settings
-from tests.server.running import Running, served, serving
+from tests.server.running import Running, put_in, served, serving
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -194,6 +196,30 @@ def test_the_nearest_sentences_for_anybody(opened: Open, silent: Running, width:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     colours = "['.nearest p', '.nearest mark'].map(one => getComputedStyle(document.querySelector(one)).color)"
     assert len(set(page.evaluate(colours))) == 2  # the words marked stand out of a sentence that is held back
+
+
+def test_while_a_file_is_taken_in_its_stage_and_count_are_shown(opened: Open, tmp_path: Path) -> None:
+    page = opened()
+    page.get_by_role("button", name="文档", exact=True).click()
+    expect(page.locator(".documents li")).to_have_count(14)
+    source = tmp_path / "长.txt"
+    source.write_text("".join(f"第{n}号车间去年生产了{n}00万套产品。\n" for n in range(1, 160)), "utf-8")
+    page.evaluate(
+        """window.seen = []; new MutationObserver(() => seen.push(document.querySelector(".uploads").innerText))
+           .observe(document.querySelector(".uploads"), { subtree: true, childList: true, characterData: true })"""
+    )
+    page.set_input_files("#files", source)
+    expect(page.locator(".uploads progress")).to_be_visible()
+    expect(page.locator(".uploads .added")).to_have_text("已添加 长.txt", timeout=60_000)
+    seen = page.evaluate("seen")
+    assert any(line.startswith("正在读取 长.txt") for line in seen)
+    assert any(re.match(r"正在嵌入 长.txt：64 / \d+ 句段", line) for line in seen)
+    assert any(line.startswith("正在建立索引 长.txt") for line in seen)
+    page.fill("#find", "长.txt")
+    page.locator(".remove").click()
+    page.locator("#dialog .danger").click()
+    page.fill("#find", "")
+    expect(page.locator(".documents li")).to_have_count(14)
 
 
 def test_a_file_is_added_asked_about_and_removed(opened: Open, tmp_path: Path) -> None:
@@ -475,6 +501,87 @@ def test_nothing_stands_in_the_way_of_anybody(opened: Open, width: int, scheme: 
     check_access(page)
 
 
+@pytest.mark.parametrize(("locale", "said"), [("zh-CN", "只在："), ("en-GB", "Only in: ")])
+def test_only_some_documents_are_asked(opened: Open, seeded: Running, locale: str, said: str) -> None:
+    page = opened(locale=locale)
+    put(page, SALES)
+    cited = page.locator(".from").first.inner_text()
+    with seeded.client() as client:
+        paths = {one["path"] for one in client.get("/documents").json()["documents"]}
+    page.locator("#scope").click()
+    expect(page.locator(".choices li")).to_have_count(len(paths))
+    (asked,) = (path.rsplit("/")[-1] for path in paths if "000_" in path)
+    page.fill("#pattern", "000_")
+    expect(page.locator(".choices li")).to_have_count(1)
+    page.locator(".choices input").check()
+    expect(page.locator("#scope")).to_have_text(f"{said}{asked}")
+    put(page, SALES)
+    assert page.locator(".exchange").last.locator(".from").first.inner_text() == cited
+    expect(page.locator(".exchange").last.locator(".understood")).to_have_text(f"{said}{asked}")
+    page.locator(".chip").click()
+    expect(page.locator(".choices input")).not_to_be_checked()
+    page.fill("#pattern", "*/004_*")
+    page.press("#pattern", "Enter")
+    page.fill("#since", "2025-07")
+    page.press("#since", "Tab")
+    expect(page.locator("#scope")).to_have_text(f"{said}*/004_* · 2025-07 – …")
+    put(page, SALES)
+    page.fill("#until", "2025-7")
+    page.press("#until", "Tab")
+    expect(page.locator("#until")).to_have_attribute("aria-invalid", "true")
+    page.fill("#until", "2025-06")
+    page.fill("#since", "2025")
+    page.press("#since", "Tab")
+    put(page, SALES)
+    assert any(one in last(page) for one in ("没有文档符合所选范围。", "No document is within what you chose."))
+    page.locator("#everything").click()
+    put(page, SALES)
+    assert page.locator(".exchange").last.locator(".understood").count() == 0
+    assert page.locator(".exchange").last.locator(".from").first.inner_text() == cited
+
+
+def test_documents_are_chosen_by_keyboard(opened: Open) -> None:
+    page = opened(locale="en-GB")
+    for _ in ("send", "scope"):
+        page.keyboard.press("Tab")
+    expect(page.locator("#scope")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#pane")).to_be_focused()
+    page.locator(".choices li").first.wait_for()
+    for chosen in ("close", "since", "until", "pattern", "also", "checkbox"):
+        page.keyboard.press("Tab")
+        assert page.evaluate("(({id, type, className}) => [id, type, className])(document.activeElement)").count(chosen)
+    page.keyboard.press("Space")
+    expect(page.locator(".chip")).to_have_count(1)
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")  # all documents again
+    expect(page.locator(".chip")).to_have_count(0)
+    expect(page.locator("#pattern")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#pane")).to_be_hidden()
+    expect(page.locator("#scope")).to_be_focused()
+    expect(page.locator("#scope")).to_have_text("In all documents")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_choosing_documents_is_for_anybody(opened: Open, width: int, scheme: str) -> None:
+    page = opened(width, 800, color_scheme=scheme)
+    page.locator("#scope").click()
+    page.locator(".choices input").first.check()
+    page.fill("#pattern", "很长的文件夹名称/" * 20 + "*.pdf")
+    page.press("#pattern", "Enter")
+    page.fill("#until", "soon")
+    page.press("#until", "Tab")
+    check_access(page)
+    assert page.evaluate("document.querySelector('#pane').scrollWidth <= document.querySelector('#pane').clientWidth")
+    page.keyboard.press("Escape")
+    check_access(page)
+    put(page, SALES)
+    check_access(page)
+    right = "Math.max(...[...document.querySelectorAll('main *')].map(one => one.getBoundingClientRect().right))"
+    assert page.evaluate(right) <= width
+
+
 def test_suggestions_are_questions_that_are_answered(opened: Open) -> None:
     page = opened()
     page.locator(".suggestions button").first.click()
@@ -533,3 +640,62 @@ def test_closing_twice_keeps_the_conversation(opened: Open, close: str) -> None:
     expect(page.locator(".exchange")).to_have_count(1)
     page.locator("#documents").click()
     expect(page.locator(".documents li")).to_have_count(14)
+
+
+REPRINTED = "智新科技有关负责人介绍，去年销量连续迈过三道10万级大关，达到53万套，创下历史新高。"
+
+
+def test_the_other_documents_that_hold_a_sentence_stand_below_it(opened: Open, tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    for name in ("甲报", "乙报"):
+        (tmp_path / "documents" / f"{name}.txt").write_text(f"{name}的报道\n\n{REPRINTED}\n", "utf-8")
+    put_in(settings, FakeEmbedder(), tmp_path / "documents")
+    with serving(settings, FakeEmbedder()) as running:
+        page = opened(390, 800, "en-GB", running.url)
+        put(page, "智新科技去年销量连续迈过三道10万级大关，达到多少万套？")
+        other = page.locator(".sentences li", has_text="历史新高").first.locator(".also")
+        expect(other).to_contain_text("Also in")
+        expect(other).to_contain_text("报的报道")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        check_access(page)
+        page.locator("#language").click()
+        expect(other).to_contain_text("另见")
+        other.locator("button").click()
+        page.locator("#preview button").click() if page.locator("#preview").is_visible() else None
+        expect(page.locator("#pane mark.here")).to_have_text(REPRINTED)
+
+
+def test_a_citation_of_a_pdf_opens_the_page_as_it_is_printed(opened: Open, tmp_path: Path) -> None:
+    made = pdf("概览.pdf")
+    (tmp_path / made.name).write_bytes(made.data)
+    with served(tmp_path / "vectorstore", RAG_MIN_CONFIDENCE="0") as (running, _):
+        page = opened(url=running.url)
+        page.get_by_role("button", name="文档", exact=True).click()
+        page.set_input_files("#files", tmp_path / made.name)
+        expect(page.locator(".uploads .added")).to_have_text("已添加 概览.pdf", timeout=60_000)
+        page.keyboard.press("Escape")
+        fact = FACTS[7]
+        put(page, fact.question)
+        assert fact.value in last(page)
+        page.locator(".mark").first.click()
+        drawn = page.locator("#pane canvas")
+        expect(drawn).to_be_visible(timeout=60_000)
+        expect(drawn).to_have_attribute("aria-label", f"第 {made.places[fact][1:]} 页，所引文字已标出")
+        expect(page.locator("#pane .text")).to_be_hidden()
+        yellow = """canvas => {
+            const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const rows = [];
+            for (let n = 0; n < data.length; n += 4)
+                if (data[n] === 255 && data[n + 1] === 214 && data[n + 2] === 10) rows.push(Math.floor(n / 4 / width));
+            const { top, height: shown } = canvas.getBoundingClientRect();
+            return [rows[0], rows.at(-1)].map((row) => top + (row / height) * shown);
+        }"""
+        top, bottom = drawn.evaluate(yellow)
+        assert 60 < top < bottom < 800  # what is cited is in sight
+        check_access(page)
+        page.get_by_role("button", name="文字").click()
+        expect(drawn).to_be_hidden()
+        expect(page.locator("#pane mark.here")).to_contain_text(fact.value)
+        expect(page.locator("#pane mark.here")).to_be_in_viewport()
+        page.get_by_role("button", name="原页").click()
+        expect(drawn).to_be_visible()

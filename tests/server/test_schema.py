@@ -55,6 +55,7 @@ OPERATIONS = [
     ("POST", "/documents"),
     ("GET", "/documents/{document_id}"),
     ("DELETE", "/documents/{document_id}"),
+    ("GET", "/documents/{document_id}/pages/{number}"),
     ("GET", "/source/{document_id}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from rag.types import Store
+from rag.types import Filter, Store
 
 from .samples import DIM, some_words, unit_vectors
 
 
-def assert_same_answers(store: Store, reference: Store, *, seed: int = 0) -> None:
+def assert_same_answers(store: Store, reference: Store, *, seed: int = 0, filters: Filter | None = None) -> None:
     """Equal content, and equal hits for random questions, up to the rounding of the scores."""
     assert store.sources() == reference.sources()
     assert store.documents() == reference.documents()
@@ -19,11 +19,12 @@ def assert_same_answers(store: Store, reference: Store, *, seed: int = 0) -> Non
     rng = np.random.default_rng(seed)
     for k in (1, 3, everything):
         vector = unit_vectors(1, int(rng.integers(2**31)), DIM)[0]
-        found = store.search_dense(vector, k)
-        assert_same_hits(found, reference.search_dense(vector, everything), k, tolerance=2e-6)
+        found = store.search_dense(vector, k, filters)
+        assert_same_hits(found, reference.search_dense(vector, everything, filters), k, tolerance=2e-6)
         words = [*some_words(rng, 6), "nowhere"]
         assert store.word_frequencies(words) == reference.word_frequencies(words)
-        assert_same_hits(store.search_words(words, k), reference.search_words(words, everything), k, tolerance=2e-4)
+        worded = store.search_words(words, k, filters)
+        assert_same_hits(worded, reference.search_words(words, everything, filters), k, tolerance=2e-4)
         ids = [passage_id for passage_id, _ in found]
         assert store.passages(ids) == reference.passages(ids)
         np.testing.assert_array_equal(store.passage_vectors(ids), reference.passage_vectors(ids))

@@ -6,11 +6,30 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag.types import IndexedDocument, Store
+from rag.types import Failure, Filter, IndexedDocument, Store
 
 from .compare import assert_same_answers
-from .reference import ReferenceStore
-from .samples import DIM, FINGERPRINT, make_document, make_file, unit_vectors
+from .reference import ReferenceStore, meets
+from .samples import DIM, FINGERPRINT, make_document, make_file, unit_vectors, with_sentences
+
+PATHS = ("reports/2023.txt", "reports/b[1].txt", "reports.txt", "a.zip/reports/x.md", "新闻/年报.txt", "新闻/A b.txt")
+DATES = (None, "2022", "2023", "2023-05", "2023-05-17", "2024-02", "2024-02-29", "2023-12-31")
+FILTERS = (
+    Filter(paths=("reports/*",)),
+    Filter(paths=("reports",)),
+    Filter(paths=("*reports*",)),
+    Filter(paths=("reports/b[1].txt", "新闻/??.txt")),
+    Filter(paths=("a.zip",)),
+    Filter(paths=("*.TXT", "*.md")),
+    Filter(since="2023-05"),
+    Filter(until="2023-05"),
+    Filter(since="2023", until="2023"),
+    Filter(since="2024-02-29", until="2024-02-29"),
+    Filter(since="2023-05-18", until="2023-12-30"),
+    Filter(metadata=(("来源", ("新华社",)),)),
+    Filter(metadata=(("kind", ("b",)), ("来源", ("b", "新华社")))),
+    Filter(paths=("新闻/*", "reports*"), since="2023", metadata=(("kind", ("b", "新华社")),)),
+)
 
 
 class StoreContract:
@@ -39,6 +58,43 @@ class StoreContract:
             filled.refresh()
         for seed in range(2):
             assert_same_answers(store, reference, seed=seed)
+
+    @pytest.mark.parametrize("filters", FILTERS, ids=str)
+    def test_filtered_answers_equal_the_exact_reference(self, store: Store, filters: Filter) -> None:
+        """The best of the documents that are left, also where none of them is among the best of all."""
+        reference = ReferenceStore(FINGERPRINT)
+        for filled in (store, reference):
+            for i, path in enumerate(PATHS):
+                made = make_file(path, documents=3)
+                dated = [
+                    replace(one, document=replace(one.document, date=DATES[(i + n) % len(DATES)]))
+                    for n, one in enumerate(made)
+                ]
+                filled.add(path, dated)
+            filled.add("long.md", [make_document("long.md", passages=300)])
+            filled.refresh()
+        left = [summary.id for summary in reference.documents() if meets(reference.document(summary.id), filters)]
+        assert 0 < len(left) < len(reference.documents())
+        for seed in range(3):
+            assert_same_answers(store, reference, seed=seed, filters=filters)
+        found = store.search_dense(unit_vectors(1, 0)[0], 999, filters)
+        assert {passage.document_id for passage in store.passages([i for i, _ in found])} == set(left)
+
+    def test_a_filter_that_nothing_meets(self, store: Store) -> None:
+        store.add("a.txt", make_file("a.txt"))
+        store.refresh()
+        for filters in (Filter(paths=("b*",)), Filter(since="2031"), Filter(metadata=(("来源", ("b", "c")),))):
+            assert store.search_dense(unit_vectors(1, 0)[0], 5, filters) == []
+            assert store.search_words(["词0", "词1", "词2"], 5, filters) == []
+
+    def test_a_filter_sees_what_was_changed_since(self, store: Store) -> None:
+        filters = Filter(metadata=(("来源", ("新华社",)),))
+        (one,) = make_file("a.txt")
+        for value, wanted in (("新华社", 3), ("b", 0), ("新华社", 3)):
+            store.add("a.txt", [replace(one, document=replace(one.document, metadata={"来源": value}))])
+            store.refresh()
+            assert len(store.search_dense(unit_vectors(1, 0)[0], 5, filters)) == wanted
+        assert store.documents()[0].metadata == store.document(one.document.id).metadata == {"来源": "新华社"}
 
     def test_adding_a_path_again_replaces_all_it_held(self, store: Store) -> None:
         store.add("a.txt", make_file("a.txt", documents=3))
@@ -87,6 +143,34 @@ class StoreContract:
         with pytest.raises(ValueError, match=r"a\.txt"):
             store.add("a.txt", [replace(one, embedded=texts[1:])])
 
+    def test_a_sentence_is_found_again_in_every_document_that_holds_it(self, store: Store) -> None:
+        text = "智新科技有关负责人介绍,去年销量连续迈过三道10万级大关,达到53万套。"
+        misread = text.replace("连", "迕").replace(",", "，")
+        for path, words in (("a.txt", text), ("b.txt", misread), ("c.txt", "智新科技的员工都住在附近，上班很方便。")):
+            store.add(path, [with_sentences(path, words, f"{path}里另外还有别的话要说。")])
+        assert [at.document_id for at in store.alike(text)] == ["a.txt#0", "b.txt#0"]
+        assert [at.document_id for at in store.alike(misread)] == ["a.txt#0", "b.txt#0"]
+        (_, there) = store.alike(text)
+        document = store.document("b.txt#0")
+        assert document is not None
+        assert document.text[there.start : there.end] == misread
+        assert ("a.txt#0", "b.txt#0") in store.copies()
+        store.add("b.txt", [with_sentences("b.txt", "这里换成了完全不同的内容，与销量无关。")])
+        assert [at.document_id for at in store.alike(text)] == ["a.txt#0"]
+        store.remove("a.txt")
+        assert store.alike(text) == []
+        assert store.copies() == {}
+        store.refresh()
+        assert list(store.verify()) == []
+
+    def test_every_sentence_is_alike_to_itself(self, store: Store) -> None:
+        made = [make_document(f"{i}.txt") for i in range(6)]
+        for one in made:
+            store.add(one.document.path, [one])
+        for one in made:
+            for at in one.sentences:
+                assert at in store.alike(one.document.text[at.start : at.end])
+
     def test_removing_takes_everything_away(self, store: Store) -> None:
         store.add("a.txt", make_file("a.txt", documents=2))
         store.add("b.txt", make_file("b.txt"))
@@ -107,6 +191,21 @@ class StoreContract:
         assert store.generation == 1
         store.add("a.txt", [])
         assert (store.generation, store.sources()) == (2, {})
+
+    def test_runs_are_remembered_and_one_that_never_ended_shows(self, store: Store) -> None:
+        assert store.runs() == []
+        generation = store.generation
+        assert store.begin_run(["seeds", "\udcff.txt"]) == 1
+        (run,) = store.runs()
+        assert (run.number, run.asked, run.ending, run.seconds) == (1, ("seeds", "\udcff.txt"), None, None)
+        why = Failure("a.txt", "EmptyFileError", "no text", "没有文字")
+        assert store.begin_run(["b"]) == 2
+        store.end_run(2, "done", {"added": 3, "failed": 1}, 12, [why])
+        second, first = store.runs()
+        assert (first.ending, second.ending, second.counts) == ("killed", "done", {"added": 3, "failed": 1})
+        assert (second.passages, second.failed) == (12, (why,))
+        assert second.seconds is not None
+        assert store.generation == generation
 
     def test_ids_are_answered_in_the_order_asked_for(self, store: Store) -> None:
         (indexed,) = make_file("a.txt")

@@ -1,12 +1,30 @@
 """The exact store that the fast one is held against: plain lists, numpy brute force, BM25 written from its formula."""
 
-from collections.abc import Iterator, Sequence
+import re
+from calendar import monthrange
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
+from datetime import date
 from math import log
 
 import numpy as np
 
-from rag.types import Document, DocumentSummary, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
+from rag.text import overlap
+from rag.types import (
+    Document,
+    DocumentSummary,
+    Ending,
+    Failure,
+    Filter,
+    Fingerprint,
+    IndexedDocument,
+    Passage,
+    Run,
+    Sentence,
+    Vectors,
+)
 
 
 class ReferenceStore:
@@ -17,6 +35,7 @@ class ReferenceStore:
         self.generation = 0
         self._files: dict[str, list[IndexedDocument]] = {}
         self._put_by: dict[str, Vectors] = {}
+        self._runs: list[Run] = []
 
     def add(self, path: str, documents: Sequence[IndexedDocument]) -> None:
         for indexed in documents:
@@ -66,6 +85,21 @@ class ReferenceStore:
     def forget(self) -> None:
         self._put_by.clear()
 
+    def begin_run(self, asked: Sequence[str]) -> int:
+        self._runs = [replace(run, ending=run.ending or "killed") for run in self._runs]
+        number = len(self._runs) + 1
+        self._runs.insert(0, Run(number, "", tuple(asked), None, None, {}, 0, ()))
+        return number
+
+    def end_run(
+        self, number: int, ending: Ending, counts: Mapping[str, int], passages: int, failed: Sequence[Failure]
+    ) -> None:
+        ended = {"ending": ending, "seconds": 0.0, "counts": counts, "passages": passages, "failed": tuple(failed)}
+        self._runs = [replace(run, **ended) if run.number == number else run for run in self._runs]
+
+    def runs(self) -> list[Run]:
+        return self._runs
+
     def refresh(self) -> None:
         pass
 
@@ -83,7 +117,7 @@ class ReferenceStore:
 
     def documents(self) -> list[DocumentSummary]:
         return [
-            DocumentSummary(d.id, d.path, d.title, d.date, len(d.text), len(indexed.passages), d.sha256)
+            DocumentSummary(d.id, d.path, d.title, d.date, len(d.text), len(indexed.passages), d.sha256, d.metadata)
             for indexed in self._all()
             for d in [indexed.document]
         ]
@@ -108,22 +142,35 @@ class ReferenceStore:
         nothing: tuple[list[Sentence], Vectors] = [], np.zeros((0, self.fingerprint.dim), np.float32)
         return [found.get(i, nothing) for i in passage_ids]
 
+    def alike(self, text: str) -> list[Sentence]:
+        return [s for i in self._all() for s in i.sentences if overlap(text, i.document.text[s.start : s.end]) > 0.5]
+
+    def copies(self) -> dict[tuple[str, str], int]:
+        found: Counter[tuple[str, str]] = Counter()
+        for indexed in self._all():
+            for at in indexed.sentences:
+                text = indexed.document.text[at.start : at.end]
+                others = {other.document_id for other in self.alike(text)}
+                found.update((at.document_id, other) for other in others if at.document_id < other)
+        return dict(found)
+
     def passage_vectors(self, passage_ids: Sequence[str]) -> Vectors:
         known = {p.id: v for i in self._all() for p, v in zip(i.passages, i.vectors, strict=True)}
         nothing = np.zeros((0, self.fingerprint.dim), np.float32)
         return np.stack([known[i] for i in passage_ids]) if passage_ids else nothing
 
-    def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+    def search_dense(self, vector: Vectors, k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         if vector.shape != (self.fingerprint.dim,):
             raise ValueError(vector.shape)
         scores = {
             passage.id: round(float(row.astype(np.float64) @ vector.astype(np.float64)), 6)
             for indexed in self._all()
+            if filters is None or meets(indexed.document, filters)
             for passage, row in zip(indexed.passages, indexed.vectors, strict=True)
         }
         return self._top(scores, k)
 
-    def search_words(self, words: Sequence[str], k: int) -> list[tuple[str, float]]:
+    def search_words(self, words: Sequence[str], k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         stored = self._words()
         frequency = self.word_frequencies(words)
         mean = sum(map(len, stored.values())) / max(len(stored), 1)
@@ -134,7 +181,9 @@ class ReferenceStore:
                     weight = log(1 + (len(stored) - frequency[word] + 0.5) / (frequency[word] + 0.5))
                     norm = 1.2 * (1 - 0.75 + 0.75 * len(passage) / mean)
                     scores[passage_id] = scores.get(passage_id, 0) + weight * 2.2 * count / (count + norm)
-        return self._top({i: round(score, 4) for i, score in scores.items()}, k)
+        left = [i for i in self._all() if filters is None or meets(i.document, filters)]
+        ids = {passage.id for indexed in left for passage in indexed.passages}
+        return self._top({i: round(score, 4) for i, score in scores.items() if i in ids}, k)
 
     def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
         return {word: sum(word in passage for passage in self._words().values()) for word in words}
@@ -155,3 +204,29 @@ class ReferenceStore:
     @staticmethod
     def _top(scores: dict[str, float], k: int) -> list[tuple[str, float]]:
         return sorted(scores.items(), key=lambda hit: (-hit[1], hit[0]))[: max(k, 0)]
+
+
+def meets(document: Document, filters: Filter) -> bool:
+    """A filter as its description reads, document by document."""
+
+    def matches(pattern: str) -> bool:
+        signs = {"*": ".*", "?": "."}
+        as_regex = "".join(signs.get(character, re.escape(character)) for character in pattern)
+        return bool(re.fullmatch(f"{as_regex}(/.*)?", document.path, flags=re.DOTALL))
+
+    if filters.paths and not any(map(matches, filters.paths)):
+        return False
+    if filters.since or filters.until:
+        if document.date is None:
+            return False
+        first, last = days(document.date)
+        if (filters.since and last < days(filters.since)[0]) or (filters.until and first > days(filters.until)[1]):
+            return False
+    return all(document.metadata.get(name) in values for name, values in filters.metadata)
+
+
+def days(period: str) -> tuple[date, date]:
+    """The first and the last day of a year, a month or a day."""
+    year, month, day = [*map(int, period.split("-")), 0, 0][:3]
+    first = date(year, month or 1, day or 1)
+    return first, date(year, month or 12, day or monthrange(year, month or 12)[1])

@@ -51,6 +51,7 @@ def make_document(path: str, *, place: int = 0, seed: int = 0, passages: int = 3
             places=((0, 1), (3, 2)),
             sha256=sha256(f"{path} {seed}".encode()).hexdigest(),
             unit=("L", "p", "销售 (1)!R")[seed % 3],
+            metadata=(dict(zip(("来源", "kind"), rng.choice(["新华社", "b"], 2), strict=True)) if place % 2 else {}),
         ),
         passages=tuple(Passage(f"{name}:{i}", name, i, *span, "上下文") for i, span in enumerate(spans)),
         sentences=tuple(sentences),
@@ -62,3 +63,20 @@ def make_document(path: str, *, place: int = 0, seed: int = 0, passages: int = 3
 
 def make_file(path: str, *, seed: int = 0, documents: int = 1) -> list[IndexedDocument]:
     return [make_document(path, place=place, seed=seed) for place in range(documents)]
+
+
+def with_sentences(path: str, *texts: str) -> IndexedDocument:
+    """A document of one passage that holds `texts`, a sentence each."""
+    name, text = f"{path}#0", ""
+    sentences = []
+    for one in texts:
+        sentences.append(Sentence(name, len(text), len(text) + len(one)))
+        text += one
+    return IndexedDocument(
+        document=Document(name, path, path, None, text, (), ((0, 1),), sha256(text.encode()).hexdigest()),
+        passages=(Passage(f"{name}:0", name, 0, 0, len(text), "上下文"),),
+        sentences=tuple(sentences),
+        vectors=unit_vectors(1, 1),
+        sentence_vectors=unit_vectors(len(texts), 2),
+        words=(("词0",),),
+    )

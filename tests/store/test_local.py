@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,11 @@ from rag.errors import (
 from rag.store import LocalStore, files, open_store
 from rag.store.database import connect_writer
 from rag.store.dense import DenseIndex
-from rag.types import Fingerprint
+from rag.types import Filter, Fingerprint
 
 from .compare import assert_same_answers
 from .reference import ReferenceStore
-from .samples import DIM, FINGERPRINT, make_document, make_file, unit_vectors
+from .samples import DIM, FINGERPRINT, make_document, make_file, unit_vectors, with_sentences
 
 
 def _filled(store: LocalStore | ReferenceStore, *, until: int = 6, start: int = 0) -> None:
@@ -132,6 +133,38 @@ class TestOpening:
             store = open_store(folder, FINGERPRINT, write=write)
             store.close()
             store.close()
+
+
+class TestBeforeThereWasMetadata:
+    """A store that an earlier version made has no table for it."""
+
+    FILTERS = Filter(metadata=(("来源", ("新华社", "b")),))
+
+    @pytest.fixture
+    def old(self, folder: Path) -> Path:
+        with closing(sqlite3.connect(folder / files.DATABASE)) as db:
+            db.execute("DROP TABLE metadata")
+            db.commit()
+        return folder
+
+    def test_it_is_read_as_it_is(self, old: Path) -> None:
+        before = (old / files.DATABASE).read_bytes()
+        with open_store(old, FINGERPRINT) as store:
+            assert {len(one.metadata) for one in store.documents()} == {0}
+            assert store.search_dense(unit_vectors(1, 0)[0], 5, self.FILTERS) == []
+            assert store.search_dense(unit_vectors(1, 0)[0], 5, Filter(paths=("0.txt",)))
+            assert list(store.verify()) == []
+        assert (old / files.DATABASE).read_bytes() == before
+
+    def test_a_writer_takes_metadata_in(self, old: Path) -> None:
+        with open_store(old, FINGERPRINT) as reader:
+            with open_store(old, FINGERPRINT, write=True) as store:
+                store.add("1.txt", make_file("1.txt", documents=2, seed=1))
+                store.refresh()
+                assert store.search_dense(unit_vectors(1, 0)[0], 5, self.FILTERS)
+            assert {i.split("#")[0] for i, _ in reader.search_dense(unit_vectors(1, 0)[0], 5, self.FILTERS)} == {
+                "1.txt"
+            }
 
 
 class TestRebuild:
@@ -500,3 +533,37 @@ class TestCorruptDatabase:
         db.close()
         with pytest.raises(StoreCorruptError, match="no such table: settings"):
             open_store(tmp_path, None)
+
+
+def test_a_store_without_signatures_is_read_told_and_mended(tmp_path: Path) -> None:
+    text = "智新科技有关负责人介绍,去年销量连续迈过三道10万级大关,达到53万套。"
+    with open_store(tmp_path, FINGERPRINT, write=True) as store:
+        store.add("a.txt", [with_sentences("a.txt", text)])
+        store.add("b.txt", [with_sentences("b.txt", text)])
+        store.refresh()
+        store._db.execute("DROP TABLE signatures")  # as a version that made none left it
+        store._db.execute("DELETE FROM settings WHERE name = 'signatures'")
+    with open_store(tmp_path, FINGERPRINT) as reader:
+        assert (reader.alike(text), reader.copies()) == ([], {})
+        assert [fault for fault in reader.verify() if "2 sentences" in fault and "rag ingest" in fault]
+    with open_store(tmp_path, FINGERPRINT, write=True) as store:
+        assert len(store.alike(text)) == 2
+        store._db.execute("DELETE FROM signatures WHERE sentence = 1")  # as such a version adds to a store
+    with open_store(tmp_path, FINGERPRINT, write=True) as store:
+        assert len(store.alike(text)) == 2
+        assert list(store.verify()) == []
+        store._db.execute("UPDATE settings SET value = 'otherwise' WHERE name = 'signatures'")
+        assert store.alike(text) == []
+    with open_store(tmp_path, FINGERPRINT, write=True) as store:
+        assert len(store.alike(text)) == 2
+    with open_store(tmp_path, FINGERPRINT, write=True, rebuild=True) as store:
+        assert store.alike(text) == []
+
+
+def test_signatures_stay_what_they_are() -> None:
+    """Those stored must be those asked for, on any machine and in any order of the batch."""
+    from rag.store.signatures import bands
+
+    texts = ["智新科技去年销量达到53万套。", "The company sold 530,000 units.", "", "好"]
+    assert [bands([text])[0] for text in texts] == bands(texts)
+    assert bands(texts[:1])[0][:2] == [3767496690, 918910917]  # where this changes, `scheme` must

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import rag.store.words
 from rag.store.bm25 import bm25, stored_length
 from rag.store.words import WordIndex
 from rag.text import idf
@@ -67,3 +68,24 @@ def test_what_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "words").rename(tmp_path / "gone")
     with pytest.raises(OSError):
         index.add([(1, "a")])
+
+
+@pytest.mark.parametrize("few", [0, 2000])  # by asking for more; as part of the query
+@pytest.mark.parametrize("left", [1, 5, 40, 190])
+def test_the_best_among_some_are_the_first_of_all_that_are_among_them(
+    monkeypatch: pytest.MonkeyPatch, few: int, left: int
+) -> None:
+    monkeypatch.setattr(rag.store.words, "_FEW", few)
+    rng = np.random.default_rng(left)
+    index = _index([" ".join(some_words(rng, 30)) for _ in range(200)])
+    among = frozenset(rng.choice(200, left, replace=False).tolist())
+    question = ["词2", "词5", "2024", "词2"]
+    everything = [hit for hit in index.best(question, 200) if hit[0] in among]
+    for k in (1, 3, left):
+        scores = sorted((score for _, score in everything), reverse=True)[:k]
+        expected = (
+            {key for key, score in everything if score >= scores[-1]} if len(scores) == k else {*dict(everything)}
+        )
+        found = dict(index.best(question, k, among))
+        assert found.keys() == expected
+        assert sorted(found.values(), reverse=True)[:k] == pytest.approx(scores, abs=1.5e-4)

@@ -16,6 +16,7 @@ from rag.documents.readers import (
     mail,
     markdown,
     pdf,
+    picture,
     pptx,
     records,
     table_text,
@@ -23,7 +24,7 @@ from rag.documents.readers import (
     xlsx,
 )
 from rag.documents.readers.encoding import decode
-from rag.documents.readers.part import Member, Part, Read, Source, inner_name
+from rag.documents.readers.part import Member, Part, Read, Source, inner_name, reason_of
 from rag.errors import DamagedFileError, DocumentError, FormatUnknownError, LimitError, NotTextError, ProtectedFileError
 
 
@@ -42,6 +43,7 @@ JSON = Format("JSON", (".json",), records.read)
 JSON_LINES = Format("JSON Lines", (".jsonl", ".ndjson"), records.read_lines)
 MAIL = Format("e-mail", (".eml",), mail.read)
 PDF = Format("PDF", (".pdf",), pdf.read)
+PICTURE = Format("picture", (".png", ".jpg", ".jpeg", ".tif", ".tiff"), picture.read)
 WORD = Format("Word", (".docx", ".docm"), docx.read)
 SLIDES = Format("PowerPoint", (".pptx", ".pptm", ".ppsx"), pptx.read)
 EXCEL = Format("Excel", (".xlsx", ".xlsm"), xlsx.read)
@@ -51,7 +53,7 @@ ZIP = Format("zip", (".zip",), archive.read)
 
 FORMATS = (
     *(PLAIN, MARKDOWN, HTML, TABLE, JSON, JSON_LINES, MAIL),
-    *(PDF, WORD, SLIDES, EXCEL, OLDER_EXCEL, EPUB, ZIP),
+    *(PDF, PICTURE, WORD, SLIDES, EXCEL, OLDER_EXCEL, EPUB, ZIP),
 )
 """Every format that is read. A new one is a module, a row here, and a line below if its content tells it."""
 
@@ -59,6 +61,7 @@ _BY_SUFFIX = {suffix: one for one in FORMATS for suffix in one.suffixes}
 _IN_ZIP = (("word/document.xml", WORD), ("ppt/presentation.xml", SLIDES), ("xl/workbook.xml", EXCEL))
 _PDF = b"%PDF-"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HTML = regex.compile(
     rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*)*<(?:!doctype html|html)\b", regex.I | regex.S
@@ -67,12 +70,8 @@ _MAIL = regex.compile(rb"\A(?:(?:From |[A-Za-z][A-Za-z0-9-]{1,60}:)[^\r\n]*\r?\n
 _MAIL_FIELDS = regex.compile(rb"^(?:From|Received|Return-Path|MIME-Version|Message-ID):", regex.M | regex.I)
 _LONGEST_RECORD = 1_000_000  # bytes of a line that is looked at to tell what a file is
 _KINDS = (  # what is known and not read: (first bytes, English, Chinese)
-    (b"\x89PNG", "a picture", "图片"),
-    (b"\xff\xd8\xff", "a picture", "图片"),
-    (b"GIF8", "a picture", "图片"),
-    (b"BM", "a picture", "图片"),
-    (b"II*\0", "a picture", "图片"),
-    (b"MM\0*", "a picture", "图片"),
+    (b"GIF8", "a picture: save it as PNG", "图片（请存为 PNG）"),
+    (b"BM", "a picture: save it as PNG", "图片（请存为 PNG）"),
     (b"RIFF", "a picture, sound or film", "图片、音频或视频"),
     (b"\0\0\0", "a film or a picture", "视频或图片"),
     (b"ID3", "a sound", "音频"),
@@ -100,7 +99,7 @@ def needs_no_library(source: Source) -> bool:
 
 
 def _is_packed(data: bytes) -> bool:
-    return _PDF in data[:1024] or data.startswith((*_ZIP, _OLE))
+    return _PDF in data[:1024] or data.startswith((*_ZIP, _OLE, *_PICTURES))
 
 
 def format_of(source: Source) -> Format:
@@ -112,6 +111,8 @@ def format_of(source: Source) -> Format:
         return _format_of_zip(source)
     if data.startswith(_OLE):
         return _format_of_ole(source)
+    if data.startswith(_PICTURES):
+        return PICTURE
     _refuse_known(source, _NEVER_TEXT)
     try:
         decode(data[: 1 << 16] if len(data) > 1 << 16 and b"\n" not in data[: 1 << 16] else _lines(data), source.path)
@@ -151,7 +152,7 @@ def _format_of_text(source: Source) -> Format:
         return JSON_LINES
     if claimed in (JSON, JSON_LINES):
         return _format_of_json(source)
-    if claimed in (None, PDF, WORD, SLIDES, EXCEL, OLDER_EXCEL, EPUB, ZIP):
+    if claimed in (None, PDF, PICTURE, WORD, SLIDES, EXCEL, OLDER_EXCEL, EPUB, ZIP):
         return PLAIN
     return claimed
 
@@ -233,7 +234,7 @@ def _parts(source: Source, unpacked: _Unpacked, depth: int) -> Iterator[tuple[st
     if depth > source.limits.nesting:
         source.over("archives within archives", "压缩包嵌套层数", source.limits.nesting)
     for found in _read(source):
-        if isinstance(found, Part):
+        if not isinstance(found, Member):
             yield source.path, found
             continue
         unpacked.add(source, found)
@@ -244,7 +245,7 @@ def _parts(source: Source, unpacked: _Unpacked, depth: int) -> Iterator[tuple[st
             yield inner.path, error
 
 
-def _read(source: Source) -> Iterator[Part | Member]:
+def _read(source: Source) -> Iterator[Part | Member | DocumentError]:
     """What the reader of its format finds; what it raises, in terms of this package."""
     try:
         yield from format_of(source).read(source)
@@ -257,7 +258,5 @@ def _read(source: Source) -> Iterator[Part | Member]:
     except RecursionError:
         raise LimitError(path=source.path, what_en="levels", what_zh="嵌套层数", limit="1,000") from None
     except Exception as error:  # a library's reader may raise anything over a damaged file
-        reason = " ".join(str(error).split())[:100]
-        raise DamagedFileError(
-            path=source.path, reason=f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-        ) from error
+        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise DamagedFileError(path=source.path, reason=reason_of(told)) from error

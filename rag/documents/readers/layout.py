@@ -1,7 +1,7 @@
 """Characters with their places on a page -> its lines in reading order: columns one after the other, tables by row."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
@@ -37,6 +37,8 @@ class Printed:
     size: float
     gap: int = 0  # empty lines before it
     cells: bool = False  # a row of a table
+    inset: float | None = None  # sizes from the left edge of its column; None where no such edge is seen
+    short: float = 0.0  # sizes that it ends before the right edge
 
 
 def pieces_of(characters: Iterable[tuple[str, float, float, float, float]]) -> list[Piece]:
@@ -76,6 +78,11 @@ def pieces_of(characters: Iterable[tuple[str, float, float, float, float]]) -> l
 def printed_lines(pieces: Sequence[Piece]) -> list[Printed]:
     """The lines of one page in the order they are read in."""
     return _spaced([line for block in _blocks(list(pieces)) for line in _rows(block)])
+
+
+def in_reading_order(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces of one page as its lines have them."""
+    return [piece for block in _blocks(list(pieces)) for row in _grouped(block) for piece in row]
 
 
 def _blocks(pieces: list[Piece]) -> list[list[Piece]]:
@@ -139,7 +146,36 @@ def _is_prose(pieces: Sequence[Piece], size: float) -> bool:
 
 
 def _rows(pieces: Sequence[Piece]) -> list[Printed]:
-    """Pieces at the same height are a line; two such lines of several pieces each, one below the other, a table."""
+    """The lines of a block; two of several pieces each, one below the other, are a table."""
+    rows = _grouped(pieces)
+    wide = [len(row) > 1 for row in rows]
+    lines = []
+    for n, row in enumerate(rows):
+        table = wide[n] and any(wide[m] for m in (n - 1, n + 1) if 0 <= m < len(rows))
+        text = (" | " if table else " ").join(piece.text for piece in row)
+        lines.append(Printed(text, min(p.top for p in row), max(p.size for p in row), cells=table))
+    return _with_edges(lines, [(row[0].left, row[-1].right) for row in rows])
+
+
+def _with_edges(lines: Sequence[Printed], ends: Sequence[tuple[float, float]]) -> list[Printed]:
+    """With how far they stand from the edges of their column, where several lines stand at each."""
+    size = median(line.size for line in lines)
+    left, right = _edge([a for a, _ in ends], size, min), _edge([b for _, b in ends], size, max)
+    if left is None or right is None:
+        return list(lines)
+    return [
+        replace(line, inset=(a - left) / size, short=(right - b) / size)
+        for line, (a, b) in zip(lines, ends, strict=True)
+    ]
+
+
+def _edge(places: Sequence[float], size: float, outermost: Callable[..., float]) -> float | None:
+    """Where, outermost, at least three lines begin or end; None where there is no such place."""
+    return outermost((at for at in places if sum(abs(at - other) < size / 2 for other in places) >= _FEW), default=None)
+
+
+def _grouped(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Pieces at the same height, from left to right."""
     rows: list[list[Piece]] = []
     for piece in sorted(pieces, key=lambda p: ((p.top + p.bottom) / 2, p.left)):
         last = rows[-1][-1] if rows else None
@@ -147,14 +183,7 @@ def _rows(pieces: Sequence[Piece]) -> list[Printed]:
             rows[-1].append(piece)
         else:
             rows.append([piece])
-    wide = [len(row) > 1 for row in rows]
-    lines = []
-    for n, row in enumerate(rows):
-        row.sort(key=lambda p: p.left)
-        table = wide[n] and any(wide[m] for m in (n - 1, n + 1) if 0 <= m < len(rows))
-        text = (" | " if table else " ").join(piece.text for piece in row)
-        lines.append(Printed(text, min(p.top for p in row), max(p.size for p in row), cells=table))
-    return lines
+    return [sorted(row, key=lambda p: p.left) for row in rows]
 
 
 def _spaced(lines: Sequence[Printed]) -> list[Printed]:
@@ -165,5 +194,5 @@ def _spaced(lines: Sequence[Printed]) -> list[Printed]:
     for above, line in pairwise(lines):
         step = line.top - above.top
         gap = max(0, round(step / usual - 1)) if usual and step > 0 else 0
-        spaced.append(Printed(line.text, line.top, line.size, min(gap, 3), line.cells))
+        spaced.append(replace(line, gap=min(gap, 3)))
     return spaced

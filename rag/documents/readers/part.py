@@ -8,7 +8,7 @@ from typing import NoReturn
 import regex
 
 from rag.documents.paragraphs import Kind, Line, Paragraph
-from rag.errors import DamagedFileError, LimitError
+from rag.errors import DamagedFileError, DocumentError, LimitError
 
 _CONTROL = regex.compile(r"[\p{Cc}--[\t\n]]|[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]", flags=regex.V1)
 _UNPRINTABLE = regex.compile(r"[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -24,9 +24,12 @@ class Limits:
     members: int = 5_000  # files within an archive, all together
     nesting: int = 3  # archives within archives
     pages: int = 3_000
+    scans: int = 300  # pages that OCR reads
+    pixels: int = 60_000_000  # of a picture: A4 at 750 dots an inch
     cells: int = 2_000_000  # of a workbook
     characters: int = 30_000_000  # of its text
     seconds: int = 120
+    scan_seconds: int = 120  # for each page that OCR reads
     memory_megabytes: int = 2_000
 
 
@@ -37,7 +40,9 @@ class Source:
     path: str  # as cited; its last part is the file's name
     data: bytes = field(repr=False)
     limits: Limits = Limits()
-    fields: Mapping[str, str] = field(default_factory=dict)  # text, title, date -> the name of that field in records
+    fields: Mapping[str, str] = field(default_factory=dict)  # text, title, date, metadata -> its field in records
+    alive: Callable[[int], None] = field(default=lambda seconds: None, repr=False, compare=False)
+    """Called before each step of long work: it goes on, and the next step may take so many seconds."""
 
     @property
     def suffix(self) -> str:
@@ -52,7 +57,7 @@ class Source:
 
     def damaged(self, reason: object) -> NoReturn:
         """Raises DamagedFileError."""
-        raise DamagedFileError(path=self.path, reason=" ".join(str(reason).split())[:120] or type(reason).__name__)
+        raise DamagedFileError(path=self.path, reason=reason_of(reason) or type(reason).__name__)
 
     def over(self, english: str, chinese: str, limit: object) -> NoReturn:
         """Raises LimitError: more `english` (`chinese`) than `limit`."""
@@ -67,6 +72,7 @@ class Part:
     unit: str = "L"  # what the numbers of its lines count: see rag.types.UNITS
     title: str = ""  # as the format names it; "" where the text has to tell
     date: str | None = None  # ISO, as the format names it
+    metadata: Mapping[str, str] = field(default_factory=dict)  # as the format names it
     loose: bool = False  # lines as they are printed: to be joined, cleaned, and taken apart into articles
 
 
@@ -78,13 +84,19 @@ class Member:
     data: bytes = field(repr=False)
 
 
-Read = Callable[[Source], Iterable[Part | Member]]
-"""A reader. Raises DocumentError; whatever else it raises is taken for a damaged file."""
+Read = Callable[[Source], Iterable[Part | Member | DocumentError]]
+"""A reader. Raises DocumentError, or gives it where a part of the file can be read all the same; whatever else it
+raises is taken for a damaged file."""
 
 
 def one_line(name: str) -> str:
     """A path as it can be shown and stored: what would break the line, turn it round or be no character is escaped."""
     return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), name)
+
+
+def reason_of(told: object) -> str:
+    """What a library complains of, short, and to be shown anywhere: it may quote the file."""
+    return one_line(" ".join(str(told).split()))[:120]
 
 
 def inner_name(name: str) -> str:

@@ -1,69 +1,142 @@
-"""PDF, with PDFium: characters with their boxes -> lines in reading order -> paragraphs that know their page."""
+"""PDF, with PDFium: characters with their boxes -> lines in reading order -> paragraphs that know their page.
+
+A page that has pictures in the place of text (a scan) is read by OCR, where the extra `rag[ocr]` is installed.
+"""
 
 import ctypes
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from statistics import median
 from typing import Any
 
 import regex
 
-from rag.documents.paragraphs import Kind, Line, Paragraph
+from rag.documents.readers import ocr
 from rag.documents.readers.layout import Piece, Printed, pieces_of, printed_lines
+from rag.documents.readers.pages import paragraphs_of
 from rag.documents.readers.part import Part, Source, tidy, unless_headed
 from rag.errors import ProtectedFileError, ScanError
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD
-_EDGE = 2  # lines at the head and the foot of a page that may be furniture
-_LARGER = 1.12  # times the size of the running text: a heading
-_LONGEST_HEADING = 80  # characters
+_FEW = 20  # characters: a page number, a stamp; a page with no more than that may be a picture of its text
+_LARGE = 0.3  # of the page: what its pictures cover where they are the page
 _EMPTY_TITLES = regex.compile(
     r"^(?:untitled|\(?anonymous\)?|无标题|microsoft \w+ - .*|.*\.(?:docx?|pptx?|xlsx?|indd|qxd|tex|wps|pdf))$", regex.I
 )
 
 
-def read(source: Source) -> Iterator[Part]:
-    import pypdfium2
-
-    try:
-        document = pypdfium2.PdfDocument(source.data)
-    except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) == _PASSWORD or "password" in str(error).lower():
-            raise ProtectedFileError(path=source.path) from None
-        source.damaged(error)
-    with document:
+def read(source: Source) -> Iterator[Part | ScanError]:
+    """Its text; and, without the extra, what is wrong with those of its pages that only OCR could read."""
+    with opened(source) as document:
         if len(document) > source.limits.pages:
             source.over("pages", "页数", source.limits.pages)
         pages: list[list[Printed]] = []
+        scans: list[int] = []
         characters = loaded = 0
-        for number in range(len(document)):
-            pieces = _pieces(document, number)
+        for index in range(len(document)):
+            pieces, scan = _pieces(document, index)
             loaded += pieces is not None
             pages.append(printed_lines(pieces or []))
+            scans.extend([index] if scan else [])
             characters += sum(len(line.text) for line in pages[-1])
             if characters > source.limits.characters:
                 source.over("characters", "字符数", f"{source.limits.characters:,}")
+        if not loaded:
+            source.damaged("no page of it can be read")
+        if ocr.installed():
+            _read_scans(source, document, scans, pages)
         title = tidy(document.get_metadata_value("Title") or "")
-    if not loaded:
-        source.damaged("no page of it can be read")
-    if not characters:
-        raise ScanError(path=source.path)
-    paragraphs = tuple(_paragraphs([list(page) for page in _without_running_heads(pages)]))
+    if scans and not ocr.installed():
+        error = ScanError(path=source.path, pages=_told(scans))
+        if not characters:
+            raise error
+        yield error
+    paragraphs = paragraphs_of(pages)
     yield Part(
         paragraphs, unit="p", title="" if _EMPTY_TITLES.match(title) else unless_headed(paragraphs, title), loose=True
     )
 
 
-def _pieces(document: Any, number: int) -> list[Piece] | None:
-    """Runs of characters that stand beside each other on a page; None for one that PDFium cannot load."""
+def opened(source: Source) -> Any:
+    """The `pypdfium2.PdfDocument`. Raises ProtectedFileError, DamagedFileError."""
     import pypdfium2
-    import pypdfium2.raw as pdfium
 
     try:
-        page = document[number]
+        return pypdfium2.PdfDocument(source.data)
+    except pypdfium2.PdfiumError as error:
+        if getattr(error, "err_code", None) == _PASSWORD or "password" in str(error).lower():
+            raise ProtectedFileError(path=source.path) from None
+        source.damaged(error)
+
+
+def drawn(page: Any, longest_side: int) -> tuple[Any, float]:
+    """(the page as a PIL image, points a pixel)."""
+    scale = longest_side / max(page.get_size())
+    return page.render(scale=scale).to_pil(), 1 / scale
+
+
+def _read_scans(source: Source, document: Any, scans: Sequence[int], pages: list[list[Printed]]) -> None:
+    """Puts the lines that OCR finds on the pages `scans` into `pages`, unless the page's own are more."""
+    if len(scans) > source.limits.scans:
+        source.over("scanned pages", "扫描页数", source.limits.scans)
+    for index in scans:
+        source.alive(source.limits.scan_seconds)
+        page = document[index]
+        pieces, _ = ocr.pieces_of_picture(*drawn(page, ocr.LONGEST_SIDE))
+        page.close()
+        lines = printed_lines(pieces)
+        if sum(len(line.text) for line in lines) > sum(len(line.text) for line in pages[index]):
+            pages[index] = lines
+    if scans:
+        source.alive(source.limits.seconds)
+
+
+def _told(scans: Sequence[int]) -> str:
+    """Page numbers with those that follow each other as a range: "2-4, 7"."""
+    runs: list[list[int]] = []
+    for number in (index + 1 for index in scans):
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return ", ".join("-".join(map(str, run)) for run in runs)
+
+
+def is_scan(page: Any, pieces: Sequence[Piece]) -> bool:
+    """Whether pictures stand in the place of text: next to no characters, and pictures all over; or drawings alone."""
+    import pypdfium2.raw as pdfium
+
+    characters = sum(len(piece.text) for piece in pieces)
+    if characters > _FEW:
+        return False
+    objects = list(page.get_objects(max_depth=1))
+    width, height = page.get_size()
+    covered = 0.0
+    for one in objects:
+        if one.type in (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM):
+            left, bottom, right, top = one.get_bounds()
+            covered += (right - left) * (top - bottom)
+    return covered > _LARGE * width * height or (not characters and bool(objects))
+
+
+def _pieces(document: Any, index: int) -> tuple[list[Piece] | None, bool]:
+    """(runs of characters that stand beside each other on a page, whether it is a scan); None for a page that PDFium
+    cannot load."""
+    import pypdfium2
+
+    try:
+        page = document[index]
     except pypdfium2.PdfiumError:
-        return None
+        return None, False
+    pieces = pieces_of(characters_of(page))
+    scan = is_scan(page, pieces)
+    page.close()
+    return pieces, scan
+
+
+def characters_of(page: Any) -> list[tuple[str, float, float, float, float]]:
+    """(character, left, top, right, bottom) as the file has them, from the top left corner of the page as it is
+    shown."""
+    import pypdfium2.raw as pdfium
+
     text = page.get_textpage()
     width, height = page.get_size()
     turned = page.get_rotation()
@@ -75,8 +148,7 @@ def _pieces(document: Any, number: int) -> list[Piece] | None:
             continue
         found.append((_character(code), *_upright((box.left, box.bottom, box.right, box.top), turned, matrix)))
     text.close()
-    page.close()
-    return pieces_of(found)
+    return found
 
 
 def _character(code: int) -> str:
@@ -96,74 +168,3 @@ def _upright(
     if turned == 270:
         return width - top, height - right, width - bottom, height - left
     return left, height - top, right, height - bottom
-
-
-# --- pages -> paragraphs -----------------------------------------------------------------------------------------
-
-
-def _without_running_heads(pages: Sequence[Sequence[Printed]]) -> list[Sequence[Printed]]:
-    """Without the lines at head and foot that other pages print too, whatever number stands in them."""
-    ends = [{*range(min(_EDGE, len(page))), *range(max(0, len(page) - _EDGE), len(page))} for page in pages]
-    counts = Counter(form for page, end in zip(pages, ends, strict=True) for form in {_running(page[n]) for n in end})
-    least = max(2, -(-len(pages) * 3 // 10))
-    kept: list[Sequence[Printed]] = []
-    for page, end in zip(pages, ends, strict=True):
-        kept.append(
-            [line for n, line in enumerate(page) if n not in end or line.cells or counts[_running(line)] < least]
-        )
-    return kept
-
-
-def _running(line: Printed) -> str:
-    """What stays the same from page to page: the text without numbers, and how high it stands."""
-    return f"{regex.sub(r'[0-9一二三四五六七八九十ivxlc]+', '#', line.text)} {round(line.top / 12)}"
-
-
-def _paragraphs(pages: Sequence[Sequence[Printed]]) -> Iterator[Paragraph]:
-    sizes = [line.size for page in pages for line in page for _ in range(0, len(line.text), 10)]
-    body = median(sizes) if sizes else 0.0
-    ranks = sorted({round(line.size) for page in pages for line in page if _is_heading(line, body)}, reverse=True)
-    lines = _whole_words([(number, line) for number, page in enumerate(pages, 1) for line in page])
-    heading: Paragraph | None = None
-    previous: Printed | None = None
-    for number, line in lines:
-        if _is_heading(line, body):
-            level = min(ranks.index(round(line.size)) + 1, 6)
-            near = previous is not None and line.top - previous.top < 2.2 * line.size
-            if heading is not None and heading.level == level and near and heading.lines[-1].number == number:
-                heading = replace(heading, lines=(*heading.lines, Line(line.text, number)))
-            else:
-                if heading is not None:
-                    yield heading
-                heading = Paragraph((Line(line.text, number),), Kind.HEADING, level, settled=True)
-        else:
-            if heading is not None:
-                yield heading
-                heading = None
-            if line.cells:
-                yield Paragraph((Line(line.text, number),), Kind.ITEM, settled=True)
-            else:
-                yield Paragraph((Line(line.text, number),), gap=line.gap)
-        previous = line
-    if heading is not None:
-        yield heading
-
-
-def _is_heading(line: Printed, body: float) -> bool:
-    return (
-        line.size > _LARGER * body
-        and len(line.text) <= _LONGEST_HEADING
-        and not line.cells
-        and sum(map(str.isalpha, line.text)) >= 2
-    )
-
-
-def _whole_words(lines: list[tuple[int, Printed]]) -> list[tuple[int, Printed]]:
-    """Words that a hyphen parts at the end of a line put together on the first of the two."""
-    for at in range(len(lines) - 1):
-        (number, line), (after, below) = lines[at], lines[at + 1]
-        head, _, rest = below.text.partition(" ")
-        if regex.search(r"\p{Ll}[-\u00ad\u2010]$", line.text) and regex.match(r"\p{Ll}", head) and rest:
-            lines[at] = number, replace(line, text=line.text[:-1] + head)
-            lines[at + 1] = after, replace(below, text=rest)
-    return lines

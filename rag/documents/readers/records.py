@@ -9,6 +9,7 @@ from rag.documents.readers.part import Part, Source, tidy
 from rag.documents.readers.text import loose_lines, text_of
 from rag.errors import NoFieldError, QASetFoundError
 from rag.text import find_date
+from rag.types.filters import one_form
 
 _NAMES = {
     "text": ("text", "content", "body", "article", "正文", "内容", "文本"),
@@ -51,11 +52,21 @@ def parts_of_records(source: Source, records: Sequence[tuple[int, Any]], unit: s
         found = find_date(_field(record, names["date"]) or "")
         paragraphs = [Paragraph((Line(line.text, number),), gap=p.gap) for p in loose_lines(text) for line in p.lines]
         title = tidy(_field(record, names["title"]) or "")
-        yield Part(tuple(paragraphs), unit=unit, title=title, date=found[0] if found else None, loose=True)
+        date = found[0] if found else None
+        metadata = dict(_metadata(record, source.fields))
+        yield Part(tuple(paragraphs), unit=unit, title=title, date=date, metadata=metadata, loose=True)
     if source.fields.get("text") and not texts:
         raise NoFieldError(path=source.path, field=source.fields["text"])
     if others:
         yield Part(tuple(others), unit=unit, title=source.stem)
+
+
+def _metadata(record: Any, fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What the record says in the fields that were named as metadata."""
+    for key, name in fields.items():
+        value = _at(record, name)
+        if key not in _NAMES and isinstance(value, str | int | float) and (said := one_form(tidy(_said(value)))):
+            yield key, said
 
 
 def _parsed(source: Source, text: str, line: int | None = None) -> Any:
@@ -70,14 +81,19 @@ def _parsed(source: Source, text: str, line: int | None = None) -> Any:
 def _field(record: Any, names: Sequence[str]) -> str | None:
     """The first of `names` that the record has as a text; a dot leads into a record within it."""
     for name in names:
-        value = record
-        for step in [name] if isinstance(record, Mapping) and name in record else name.split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
+        value = _at(record, name)
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             value = "\n".join(value)
         if isinstance(value, str) and value.strip():
             return value
     return None
+
+
+def _at(record: Any, name: str) -> Any:
+    """What the record has by that name; None where it has nothing."""
+    for step in [name] if isinstance(record, Mapping) and name in record else name.split("."):
+        record = record.get(step) if isinstance(record, Mapping) else None
+    return record
 
 
 def _sentence(record: Any) -> str:

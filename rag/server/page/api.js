@@ -36,8 +36,9 @@ const asJson = (body) => ({
   body: JSON.stringify(body),
 });
 
-export async function ask(question, history) {
-  return (await send("/ask", asJson({ question, history }))).json();
+// `filters`: only documents that meet them are asked; null for all.
+export async function ask(question, history, filters) {
+  return (await send("/ask", asJson({ question, history, filters }))).json();
 }
 
 export async function suggestions() {
@@ -59,6 +60,14 @@ export async function listDocuments() {
 
 export async function getDocument(id) {
   return (await send(`/documents/${encodeURIComponent(id)}`)).json();
+}
+
+// A page of a document as it is printed, what is cited marked on it. `markedAt` is a share of its height, or null.
+export async function pagePicture(one, page) {
+  const where = `/documents/${encodeURIComponent(one.document_id)}/pages/${page}`;
+  const response = await send(`${where}?start=${one.start}&end=${one.end}`);
+  const at = response.headers.get("X-Marked-At");
+  return { picture: await createImageBitmap(await response.blob()), markedAt: at === null ? null : Number(at) };
 }
 
 export async function removeDocument(id, all = false) {

@@ -3,10 +3,12 @@
 import { ask, sourcePage } from "/page/api.js";
 import { $, Points, el, marked, tongue } from "/page/dom.js";
 import { describe, offerPreview } from "/page/preview.js";
+import { described, filters } from "/page/scope.js";
 import { openSource } from "/page/source.js";
 import { say, sayAs, words } from "/page/words.js";
 
 const REMEMBERED = 6; // exchanges that go with a question
+const ALSO_SHOWN = 3; // other documents that hold a sentence
 const SLOW = 150; // milliseconds after which it is said that something is under way
 
 let history = [];
@@ -33,14 +35,15 @@ async function exchange(question, before) {
   const you = say(el("span", { className: "hidden" }), "you");
   const asked = el("h2", { className: "asked" }, you, el("span", { lang: tongue(question) }, question));
   const reply = el("div", { className: "reply" });
-  article.append(asked, reply);
+  const only = filters();
+  article.append(asked, ...(only ? [say(el("p", { className: "understood" }), "onlyIn", described())] : []), reply);
   $("thread").append(article);
   const waiting = setTimeout(() => reply.append(say(el("p", { className: "waiting" }), "reading")), SLOW);
   show(article);
   try {
     await before;
     if (mine !== thread) return;
-    const answer = await ask(question, history.slice(-2 * REMEMBERED));
+    const answer = await ask(question, history.slice(-2 * REMEMBERED), only);
     if (mine !== thread) return;
     history.push({ role: "user", text: answer.standalone_question });
     if (answer.text) history.push({ role: "assistant", text: answer.text });
@@ -87,14 +90,28 @@ function sentence(one, answer) {
   words.append(sourceButton("mark", `[${citation.number}]`, citation, answer.citations));
   const line = sourceButton("from", describe(citation), citation, answer.citations);
   line.tabIndex = -1; // the same as the mark before it, for a pointer
-  return el("li", {}, words, line);
+  return el("li", {}, words, line, ...alsoIn(citation));
 }
 
 function near(one, cited) {
   const quote = el("p", { lang: tongue(one.text) }, ...marked(new Points(one.text), one.highlights));
   const chance = say(el("span", { className: "chance" }), "chance", Math.round(100 * one.confidence));
   const from = sourceButton("from", describe(one.citation), one.citation, cited);
-  return el("li", {}, quote, el("div", { className: "under" }, from, chance));
+  return el("li", {}, quote, el("div", { className: "under" }, from, chance), ...alsoIn(one.citation));
+}
+
+// The other documents that hold the sentence; each opens at its place there.
+function* alsoIn(citation) {
+  if (!citation.also_in.length) return;
+  const places = citation.also_in.slice(0, ALSO_SHOWN).map((one) => {
+    const button = el("button", { type: "button", className: "from" }, describe(one));
+    offerPreview(button, one, () => openSource(one, [one], button));
+    return button;
+  });
+  const line = el("p", { className: "also" }, say(el("span"), "also"), " ", ...places);
+  const more = citation.also_in.length - places.length;
+  if (more) line.append(say(el("span"), "alsoMore", more));
+  yield line;
 }
 
 function sourceButton(kind, text, citation, all) {

@@ -132,7 +132,7 @@ async function addOne(file) {
     await upload(file, (name, data) => {
       if (name === "progress") {
         [bar.max, bar.value] = [data.total, data.done];
-        say(told, "taking", file.name, data.done, data.total);
+        say(told, `stage-${data.stage}`, file.name, data.done, data.total);
         return;
       }
       for (const key of ["added", "updated", "unchanged"]) if (data[key].length) becameOf(key, key, file.name);

@@ -6,6 +6,7 @@ import { add, openDocuments, whenChanged } from "/page/documents.js";
 import { $, el, tongue } from "/page/dom.js";
 import { closePane } from "/page/pane.js";
 import { hidePreview } from "/page/preview.js";
+import { openScope } from "/page/scope.js";
 import { keep, kept, say, sayAll, sayAs, switchLanguage, words } from "/page/words.js";
 
 const asked = []; // earlier questions, for the arrow keys
@@ -63,6 +64,11 @@ $("new").addEventListener("click", startAnew);
 $("documents").addEventListener("click", () => {
   if ($("documents").getAttribute("aria-expanded") === "true") closePane();
   else openDocuments($("documents"));
+});
+
+$("scope").addEventListener("click", () => {
+  if ($("scope").getAttribute("aria-expanded") === "true") closePane();
+  else openScope($("scope"));
 });
 
 // --- language and colours ------------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 // A document beside the chat, scrolled to what was cited.
 
-import { sourcePage } from "/page/api.js";
+import { pagePicture, sourcePage } from "/page/api.js";
 import { $, el, marked, tongue } from "/page/dom.js";
 import { openPane } from "/page/pane.js";
 import { documentOf } from "/page/preview.js";
-import { say } from "/page/words.js";
+import { say, sayAs } from "/page/words.js";
 
 // `others`: what else the same answer cites; those of the same document are marked too, less strongly.
 export async function openSource(citation, others, from) {
@@ -26,10 +26,67 @@ export async function openSource(citation, others, from) {
   const head = el("header", {}, el("h2", { lang: tongue(title) }, title), el("p", {}, facts, " · ", away));
   const lang = tongue(document.points.slice(0, 1000));
   const text = el("div", { className: "text", lang }, ...paragraphs(document.points, inIt, citation));
-  openPane("source", from, null, head, text);
-  const here = $("pane").querySelector("mark.here");
+  const pages = document.pictures ? pagesOf(citation) : [];
+  if (pages.length) {
+    openPane("source", from, null, head, ...views(citation, pages, head, text));
+  } else {
+    openPane("source", from, null, head, text);
+    showMark(text);
+  }
+}
+
+function showMark(text) {
+  const here = text.querySelector("mark.here");
   here?.scrollIntoView({ block: "center" });
   here?.focus({ preventScroll: true });
+}
+
+// The numbers of the pages that the citation stands on.
+function pagesOf(citation) {
+  const [, first, last] = /^p(\d+)(?:-p(\d+))?$/.exec(citation.locator) ?? [];
+  return first ? [...new Set([Number(first), Number(last ?? first)])] : [];
+}
+
+// The pages as they are printed, which come first, and the text: two buttons in `head` choose. Where no page comes, the
+// text.
+function views(citation, pages, head, text) {
+  const printed = el("div", { className: "printed" }, say(el("p", { role: "status" }), "drawing"));
+  const buttons = [say(el("button", { type: "button" }), "asPrinted"), say(el("button", { type: "button" }), "asText")];
+  const choice = el("div", { className: "views" }, ...buttons);
+  const show = (printedNow) => {
+    printed.hidden = !printedNow;
+    text.hidden = printedNow;
+    for (const [index, button] of buttons.entries()) button.setAttribute("aria-pressed", printedNow === (index === 0));
+  };
+  buttons[0].onclick = () => show(true);
+  buttons[1].onclick = () => {
+    show(false);
+    showMark(text);
+  };
+  show(true);
+  draw(citation, pages, printed).catch(() => {
+    show(false);
+    choice.remove();
+    showMark(text);
+  });
+  head.append(choice);
+  return [printed, text];
+}
+
+async function draw(citation, pages, printed) {
+  for (const [index, page] of pages.entries()) {
+    const { picture, markedAt } = await pagePicture(citation, page);
+    if (!printed.isConnected) return;
+    const canvas = el("canvas", { width: picture.width, height: picture.height, role: "img" });
+    sayAs(canvas, "aria-label", markedAt === null ? "page" : "pageMarked", page);
+    canvas.getContext("2d").drawImage(picture, 0, 0);
+    picture.close();
+    if (index) printed.append(canvas);
+    else printed.replaceChildren(canvas);
+    const pane = $("pane");
+    if (!index && markedAt !== null && !printed.hidden)
+      pane.scrollTop = canvas.offsetTop + markedAt * canvas.clientHeight - pane.clientHeight / 3;
+  }
 }
 
 function* paragraphs(points, citations, active) {

@@ -119,13 +119,17 @@ class Connection:
             yield from rows
             place += _KEYS
 
-    def nearest(self, collection: str, vector: list[float], count: int, level: Level) -> list[tuple[int, int, float]]:
-        """(key, document, inner product) of the nearest passages, best first; all of them where fewer are there."""
+    def nearest(
+        self, collection: str, vector: list[float], count: int, level: Level, condition: str = ""
+    ) -> list[tuple[int, int, float]]:
+        """(key, document, inner product) of the nearest passages that meet `condition`, best first; all of them where
+        fewer are there."""
         (found,) = self.call(
             "search",
             collection,
             data=[vector],
             limit=count,
+            filter=condition,
             output_fields=["document"],
             search_params={"metric_type": "IP", "params": self._search},
             consistency_level=level,

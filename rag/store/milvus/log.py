@@ -4,6 +4,7 @@ A document, its passages and sentences are written first, the log's row last: wi
 visible, in one step. What a killed writer left has no row in the log and does not count; the next writer removes it.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -45,11 +46,17 @@ class Stored:
         others = {*self.keys("passage"), *self.keys("sentence")}
         return [key for key in range(self.key + 1, int(self.row["next_key"])) if key not in others]
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self.row["metadata"])
+        return found
+
     def summary(self) -> DocumentSummary:
         row = self.row
         date = row["date"] or None
         return DocumentSummary(
-            row["id"], row["path"], row["title"], date, row["characters"], row["passages"], row["sha256"]
+            *(row["id"], row["path"], row["title"], date),
+            *(row["characters"], row["passages"], row["sha256"], self.metadata),
         )
 
 
@@ -124,8 +131,6 @@ def fold(state: State, changes: Iterable[Row], born: Mapping[int, list[Stored]])
 
 def _made(entry: Row) -> dict[str, Any]:
     """What "create" and "rebuild" settle."""
-    import json
-
     detail = json.loads(entry["detail"])
     fingerprint = Fingerprint(detail["embedder"], detail["dim"], detail["splitter"])
     return {"fingerprint": fingerprint, "set": entry["epoch"], "identity": detail["identity"]}

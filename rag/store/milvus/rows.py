@@ -47,6 +47,7 @@ class Written:
             **{"key": key, "commit": commit, "generation": generation, "place": place},
             **{"id": document.id, "path": document.path, "title": document.title, "date": document.date or ""},
             **{"sha256": document.sha256, "characters": len(document.text), "unit": document.unit},
+            "metadata": json.dumps(dict(sorted(document.metadata.items())), ensure_ascii=False),
             **{"text_sha256": text_sha256(document.text), "first_text": first_text, "texts": texts},
             **{"first_passage": self.take(len(indexed.passages)), "passages": len(indexed.passages)},
             **{"first_sentence": self.take(len(indexed.sentences)), "sentences": len(indexed.sentences)},
@@ -156,6 +157,7 @@ def document_of(stored: Stored, texts: Sequence[Row]) -> Document:
     return Document(
         **{name: row[name] for name in ("id", "path", "title", "sha256", "unit")},
         date=row["date"] or None,
+        metadata=stored.metadata,
         text=whole["text"],
         sections=tuple(Section(*one) for one in json.loads(whole["sections"])),
         places=tuple((offset, number) for offset, number in json.loads(whole["places"])),

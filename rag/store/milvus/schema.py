@@ -28,12 +28,12 @@ _INT, _TEXT = "INT64", "VARCHAR"
 
 LOG = {
     "key": _INT,
-    "kind": _TEXT,  # create, change, rebuild, refresh; claim, release
+    "kind": _TEXT,  # create, change, rebuild, refresh; claim, release; run, ended
     "epoch": _INT,
     "base": _INT,  # the generation that the epoch began at
-    "generation": _INT,
+    "generation": _INT,  # of a run: its number, below zero
     "path": _TEXT,  # of a change: all that it held is replaced by the documents of this row's key
-    "removed": _INT,  # how many documents that were
+    "removed": _INT,  # how many documents that were; of a run: how many rows follow that go on with its detail
     "time": _INT,  # milliseconds since 1970, by the writer's clock
     "detail": _TEXT,  # JSON
 }
@@ -50,6 +50,7 @@ DOCUMENTS = {
     "characters": _INT,
     "text_sha256": _TEXT,
     "unit": _TEXT,
+    "metadata": _TEXT,  # JSON
     "first_text": _INT,
     "texts": _INT,
     "first_passage": _INT,

@@ -1,7 +1,7 @@
 """A store in Milvus: documents, passages, sentences and vectors there, the index of words derived from it here."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import RLock
 from types import TracebackType
@@ -11,20 +11,33 @@ import numpy as np
 
 from rag.errors import StoreError
 from rag.store.check import check_indexed
-from rag.store.milvus import log, rows
-from rag.store.milvus.connection import WINDOW, Connection, Level, Row
+from rag.store.milvus import log, rows, runs
+from rag.store.milvus.connection import Connection, Level, Row
 from rag.store.milvus.log import State, Stored
-from rag.store.milvus.passages import Found, Passages
+from rag.store.milvus.passages import Passages
 from rag.store.milvus.schema import SENTENCES
+from rag.store.milvus.search import DenseSearch
+from rag.store.milvus.selection import Selection, select
+from rag.store.milvus.signatures import Signatures
 from rag.store.rows import digest, unit
-from rag.types import Document, DocumentSummary, Fingerprint, IndexedDocument, Passage, Sentence, Vectors
+from rag.types import (
+    Document,
+    DocumentSummary,
+    Ending,
+    Failure,
+    Filter,
+    Fingerprint,
+    IndexedDocument,
+    Passage,
+    Run,
+    Sentence,
+    Vectors,
+)
 
 if TYPE_CHECKING:
     from rag.store.milvus.writer import Writer
     from rag.store.words import WordIndex
 
-_CANDIDATES = 100  # the fewest that a search proposes, as in the store on this machine
-_ERROR = 5e-5  # by which a server's inner product of unit vectors, summed in float32, may differ from the exact one
 _POLLED_EVERY = 1.0  # seconds between two looks for a refresh
 _SETTLED_AFTER = 10.0  # seconds; a search that may be 5 s behind then surely sees the generation it answers from
 _OLD = 60.0  # seconds since a change, by the clocks of two machines: surely settled
@@ -47,6 +60,8 @@ class MilvusStore:
         self._passages = Passages(connection)
         self._words: WordIndex | None = None  # made at the first search
         self._in_words: frozenset[int] = frozenset()  # the documents that it holds
+        self._signatures = Signatures(self._rows)
+        self._selected: tuple[State, Filter, Selection] | None = None
 
     @property
     def path(self) -> str:
@@ -116,6 +131,19 @@ class MilvusStore:
         with self._lock:
             self._state = self._require_writer().refresh(self._state)
 
+    def begin_run(self, asked: Sequence[str]) -> int:
+        with self._lock:
+            return self._require_writer().begin_run(asked)
+
+    def end_run(
+        self, number: int, ending: Ending, counts: Mapping[str, int], passages: int, failed: Sequence[Failure]
+    ) -> None:
+        with self._lock:
+            self._require_writer().end_run(number, ending, counts, passages, failed)
+
+    def runs(self) -> list[Run]:
+        return runs.runs(runs.read_rows(self._connection))
+
     def sources(self) -> dict[str, str]:
         with self._access() as state:
             return {path: state.documents[keys[0]].row["sha256"] for path, keys in sorted(state.by_path.items())}
@@ -157,6 +185,14 @@ class MilvusStore:
             vectors = [found[one].vector for one in passage_ids]
             return np.stack(vectors) if vectors else np.zeros((0, state.fingerprint.dim), np.float32)
 
+    def alike(self, text: str) -> list[Sentence]:
+        with self._access() as state:
+            return self._signatures.alike(state, text)
+
+    def copies(self) -> dict[tuple[str, str], int]:
+        with self._access() as state:
+            return self._signatures.copies(state)
+
     def passage_count(self) -> int:
         with self._access() as state:
             return state.passages
@@ -165,34 +201,21 @@ class MilvusStore:
         with self._access() as state:
             return len(state.documents)
 
-    def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+    def search_dense(self, vector: Vectors, k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         question = np.ascontiguousarray(vector, dtype=np.float32)
         if question.shape != (self.fingerprint.dim,) or not np.isfinite(question).all():
             raise ValueError(f"a question's vector is {self.fingerprint.dim} finite numbers, not {question.shape}")
         with self._access() as state:
-            k = min(k, state.passages)
-            if k <= 0:
-                return []
-            wanted = max(2 * k, _CANDIDATES)
-            name = self._passages.name(state)
-            while wanted <= WINDOW:
-                hits = self._connection.nearest(name, question.tolist(), wanted, self._search_level)
-                others_at_most = hits[-1][2] + _ERROR if len(hits) == wanted else -np.inf
-                keys = [key for key, document, _ in hits if document in state.documents]
-                ranked = _by_cosine(self._passages.by_key(state, keys, self._level), question)
-                if len(ranked) >= k and others_at_most < ranked[k - 1][1]:  # then nothing else can belong here
-                    return ranked[:k]
-                wanted = min(4 * wanted, WINDOW) if wanted < WINDOW else WINDOW + 1
-            every = (self._passages.by_key(state, one.keys("passage"), "Strong") for one in state.documents.values())
-            return _by_cosine((one for found in every for one in found), question)[:k]
+            search = DenseSearch(self._connection, self._passages, state, question, self._search_level, self._level)
+            return search.nearest(k, self._selection(state, filters))
 
-    def search_words(self, words: Sequence[str], k: int) -> list[tuple[str, float]]:
+    def search_words(self, words: Sequence[str], k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         with self._access() as state:
-            index = self._current_words(state)
-            k = min(k, len(index))
+            index, among = self._current_words(state), self._selection(state, filters)
+            k = min(k, among.passages)
             if k <= 0 or not words:
                 return []
-            best = index.best(words, k)
+            best = index.best(words, k, None if filters is None else among.passage_keys())
             found = self._passages.by_key(state, [key for key, _ in best], self._level)
             scores = dict(best)
             return sorted(((one.passage.id, scores[one.key]) for one in found), key=lambda hit: (-hit[1], hit[0]))[:k]
@@ -290,6 +313,14 @@ class MilvusStore:
             embedded=tuple(bytes.fromhex(one) for one in digests) if all(digests) else (),
         )
 
+    def _selection(self, state: State, filters: Filter | None) -> Selection:
+        """The documents that `filters` leave, kept from one search of a question to the next."""
+        if filters is None:
+            return select(state, None)
+        if self._selected is None or self._selected[:2] != (state, filters):
+            self._selected = state, filters, select(state, filters)
+        return self._selected[2]
+
     def _current_words(self, state: State) -> "WordIndex":
         """Passages only come to an index; where one is to go, it is made anew (`rag.store.words` says why)."""
         from rag.store.words import WordIndex
@@ -302,15 +333,3 @@ class MilvusStore:
             self._words.add(self._passages.words(state, keys))
             self._in_words = now
         return self._words
-
-
-def _by_cosine(found: Iterable[Found], question: Vectors) -> list[tuple[str, float]]:
-    """Best first, ties by passage id."""
-    from rag.store.dense import cosines
-
-    ones = list(found)
-    if not ones:
-        return []
-    scores = cosines(np.stack([one.vector for one in ones]), question)
-    hits = ((one.passage.id, score) for one, score in zip(ones, scores, strict=True))
-    return sorted(hits, key=lambda hit: (-hit[1], hit[0]))

@@ -3,18 +3,18 @@
 import json
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any
 
 from rag.errors import StoreError
-from rag.store.milvus import log, rows
+from rag.store.milvus import log, rows, runs
 from rag.store.milvus.connection import Connection, Row
 from rag.store.milvus.lease import Lease
 from rag.store.milvus.log import State, Stored
 from rag.store.milvus.schema import COLLECTIONS, DOCUMENTS, LOG, NUMBERS, PASSAGES, VERSION, create_collection
-from rag.types import Fingerprint, IndexedDocument, Vectors
+from rag.types import Ending, Failure, Fingerprint, IndexedDocument, Vectors
 
 READERS_HAVE = 300.0  # seconds; a question that began before a document was removed still finds it for so long
 
@@ -82,6 +82,23 @@ class Writer:
         self._lease.check()
         self._connection.call("delete", self._name("kept"), filter="key != 0", consistency_level="Strong")
         self._connection.query(self._name("kept"), "key != 0", ["key"], "Strong")  # waits until it is done
+
+    def begin_run(self, asked: Sequence[str]) -> int:
+        there = runs.read_rows(self._connection)
+        number = runs.newest(there) + 1
+        self._note(runs.BEGUN, number, runs.begun(asked))
+        old = [row["key"] for row in there if -row["generation"] <= number - runs.KEPT]
+        self._connection.delete(self._name("log"), old)
+        return number
+
+    def end_run(
+        self, number: int, ending: Ending, counts: Mapping[str, int], passages: int, failed: Sequence[Failure]
+    ) -> None:
+        self._note(runs.ENDED, number, runs.ended(ending, counts, passages, failed))
+
+    def _note(self, kind: str, number: int, text: str) -> None:
+        self._lease.check()
+        self._connection.insert(self._name("log"), [self._entry(kind, -number, **part) for part in runs.parts(text)])
 
     def collect(self, state: State) -> State:
         """Remove what no reader needs any more: documents removed a while ago."""

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from rag.commands.options import QuietOption, screen_of
 from rag.errors import SettingError
 from rag.settings import load_settings
 
@@ -21,10 +22,9 @@ def _group() -> None:
 def copy(
     source: Annotated[str, typer.Argument(metavar="FROM", help="A folder, or milvus://HOST:PORT.")],
     target: Annotated[str, typer.Argument(metavar="TO", help="The same; made where there is none.")],
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what went wrong.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Copy a store from a folder to Milvus or back, passage by passage compared; run again, it goes on."""
-    from rag.console import Screen, message_language
     from rag.progress import shown
     from rag.store import open_store
     from rag.store.copy import copy_store
@@ -38,7 +38,7 @@ def copy(
     ):
         done = copy_store(opened, made, lambda count, of: progress("copying", count, of))
     if not quiet:
-        Screen(message_language(load_settings().language)).say(
+        screen_of(load_settings()).say(
             f"{done.copied} files copied, {done.there} there already; {done.passages} passages compared, all the same.",
             f"已复制 {done.copied} 个文件，{done.there} 个原已存在；逐段核对 {done.passages} 个段落，全部一致。",
         )

@@ -1,17 +1,19 @@
-"""The values that cross rooms, and the Protocols that rooms are swapped by. Frozen; nothing else passes between rooms.
+"""The values that cross rooms: frozen, and nothing else passes between rooms.
 
 Every offset counts Unicode code points in `Document.text`, the canonical text: `document.text[start:end]` is the
 passage, the sentence, the quote. One word per idea: document, passage, sentence, hit, citation, answer.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rag.errors import RagError
 
 Vectors = NDArray[np.float32]
 """float32 [n, dim], each row of unit length."""
@@ -50,8 +52,9 @@ class Document:
     text: str  # canonical
     sections: tuple[Section, ...]
     places: tuple[tuple[int, int], ...]  # (offset, number): from this offset on, it comes from this place, 1-based
-    sha256: str  # of the file's bytes
+    sha256: str  # of the file's bytes; another where pages were left out for want of OCR
     unit: str = "L"  # what `places` number, as a locator begins: see UNITS; for a sheet "Sales!R"
+    metadata: Mapping[str, str] = field(default_factory=dict)  # to filter by; never quoted, never searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,21 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class AlsoIn:
+    """Another document that holds a cited sentence, in the same or nearly the same characters and with the same
+    figures; in its own words at that place: `document.text[start:end] == quote`."""
+
+    document_id: str
+    path: str
+    title: str
+    date: str | None
+    locator: str
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """Where a quote stands: `document.text[start:end] == quote`."""
 
@@ -124,6 +142,7 @@ class Citation:
     start: int
     end: int
     quote: str
+    also_in: tuple[AlsoIn, ...] = ()  # of a sentence: by path, each document once; of a whole passage none
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +174,8 @@ class IndexInfo:
 
 Mode = Literal["fast", "accurate"]
 Status = Literal["answered", "abstained"]
-Reason = Literal["no_passage", "no_answer", "other_period", "other_entity", "not_covered", "too_unsure"]
+Reason = Literal["no_passage", "no_match", "no_answer", "other_period", "other_entity", "not_covered", "too_unsure"]
+"""`no_match`: no document of the store meets the filter. See `rag.console.REASONS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +208,7 @@ class Query:
     across: Vectors  # [dim]: the vector that Chinese text is compared with; the same where the question is Chinese
     terms: tuple[str, ...]  # for the word index
     words: dict[str, float]  # content words in matching form, each with its share of the question's information
+    said_as: Mapping[str, Sequence[str | re.Pattern[str]]] = field(default_factory=dict)  # English ones: in Chinese
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +237,42 @@ class DocumentSummary:
     characters: int
     passages: int
     sha256: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+Ending = Literal["done", "broken", "interrupted", "killed"]
+"""How a run ended: at its end, by an error, by the user, or in the middle, without being able to say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that a run could not take in, and why, in one line of each language."""
+
+    path: str  # "" where it ended the run
+    kind: str  # name of the error's class
+    en: str
+    zh: str
+
+    @classmethod
+    def of(cls, path: str, error: RagError) -> "Failure":
+        return cls(path, type(error).__name__, error.message("en"), error.message("zh"))
+
+    def message(self, language: str) -> str:
+        return self.zh if language == "zh" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a store remembers of one ingest. Only the last run can have no ending: it is at work, or was killed."""
+
+    number: int
+    began: str  # ISO, UTC
+    asked: tuple[str, ...]  # files and folders, as they were given
+    ending: Ending | None
+    seconds: float | None
+    counts: Mapping[str, int]  # of files: added, updated, unchanged, removed, failed, passed
+    passages: int
+    failed: tuple[Failure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,135 +283,3 @@ class SentenceReading:
     span_score: float  # of the words in it that answer best
     span: tuple[int, int]  # those words: [start, end) in the passage's text
     no_answer: float = 0.0  # the raw score that the passage does not answer, which `span_score` is measured against
-
-
-class Embedder(Protocol):
-    """Text to unit-length vectors. Raises ModelError where the model is not to be had."""
-
-    @property
-    def name(self) -> str:
-        """Model and version; part of the store's fingerprint."""
-
-    @property
-    def dim(self) -> int: ...
-
-    @property
-    def max_tokens(self) -> int:
-        """The most tokens a passage may have, prefix and special tokens included."""
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens each text takes as a passage, prefix and special tokens included; never cut."""
-
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """float32 [len(texts), dim]."""
-
-    def embed_questions(self, texts: Sequence[str]) -> Vectors:
-        """float32 [len(texts), dim]."""
-
-    def across(self, questions: Vectors) -> Vectors:
-        """Vectors of questions that are not Chinese -> those that Chinese text is compared with: float32 [n, dim]."""
-
-
-class Reader(Protocol):
-    """Reads a question and a passage together. Raises ModelError where the model is not to be had."""
-
-    @property
-    def name(self) -> str:
-        """Model and version."""
-
-    def read(
-        self, question: str, context: str, text: str, sentences: Sequence[tuple[int, int]]
-    ) -> tuple[SentenceReading, ...]:
-        """One reading for each of `sentences`, which are [start, end) in the passage's `text`."""
-
-
-class Store(Protocol):
-    """Documents, passages, sentences and vectors, searched by meaning and by words. Raises StoreError.
-
-    One writer, many readers. A reader answers from one consistent generation.
-    """
-
-    @property
-    def fingerprint(self) -> Fingerprint: ...
-
-    @property
-    def identity(self) -> str:
-        """Tells this store from every other, also from one made anew in its place."""
-
-    @property
-    def generation(self) -> int:
-        """Grows by one with every committed change."""
-
-    def add(self, path: str, documents: Sequence[IndexedDocument]) -> None:
-        """Replace all that `path` held by `documents`, in one transaction. All documents have this path, or that of a
-        file within it: path/inner."""
-
-    def remove(self, path: str) -> int:
-        """Remove all documents of `path`, and of the files within it, in one transaction; returns how many there
-        were."""
-
-    def keep(self, texts: Sequence[str], vectors: Vectors) -> None:
-        """Put by what was embedded, until a document that uses it is added: an ingest that is killed goes on from
-        here."""
-
-    def kept(self, texts: Sequence[str], *, exact: bool) -> dict[str, Vectors]:
-        """text -> its vector float32 [dim], for those of `texts` that were put by or that a stored document uses.
-
-        `exact`: as good as embedded anew, for a passage; else as good as a stored sentence's."""
-
-    def forget(self) -> None:
-        """Drop what was put by and no document came to use. Called once, after an ingest that came to its end."""
-
-    def refresh(self) -> None:
-        """Bring the derived indexes up to the committed generation. Called once after a series of add/remove."""
-
-    def sources(self) -> dict[str, str]:
-        """path -> sha256 of the file it was read from; a file within a file stands by its own path."""
-
-    def documents(self) -> list[DocumentSummary]:
-        """All documents, ordered by path and place in the file."""
-
-    def document(self, document_id: str) -> Document | None: ...
-
-    def stored(self, path: str) -> list[IndexedDocument]:
-        """What was added as documents of exactly `path`, in the file's order, so that adding it to another store makes
-        the same there: sentences by their offsets, their vectors as they are kept, embedded texts by their digests."""
-
-    def passages(self, passage_ids: Sequence[str]) -> list[Passage]:
-        """In the order asked for; unknown ids are left out."""
-
-    def sentences(self, passage_ids: Sequence[str]) -> list[tuple[list[Sentence], Vectors]]:
-        """For each passage its sentences in document order, with their vectors [n, dim]; empty for unknown ids."""
-
-    def passage_vectors(self, passage_ids: Sequence[str]) -> Vectors:
-        """float32 [len(passage_ids), dim], in the order asked for. Raises KeyError for an unknown id."""
-
-    def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        """(passage id, cosine), best first, ties by passage id; `vector` is [dim] and of unit length."""
-
-    def search_words(self, words: Sequence[str], k: int) -> list[tuple[str, float]]:
-        """(passage id, BM25), best first, ties by passage id; only passages that hold at least one word."""
-
-    def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
-        """In how many passages each word stands; 0 for an unknown word."""
-
-    def passage_count(self) -> int: ...
-
-    def document_count(self) -> int: ...
-
-    def pinned(self) -> AbstractContextManager[None]:
-        """While entered, a reader answers every call, from any thread, from one generation; so that what a search finds
-        is still there when its passages are fetched."""
-
-    def verify(self) -> Iterator[str]:
-        """One line for each thing that is wrong; nothing when all is well."""
-
-    def close(self) -> None: ...
-
-
-class Assistant(Protocol):
-    """The main entry, as the command line, the server and the evaluation use it."""
-
-    def ask(self, question: str, history: Sequence[Turn] = (), mode: Mode | None = None) -> Answer: ...
-
-    def search(self, question: str, k: int) -> list[Hit]: ...

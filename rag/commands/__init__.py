@@ -1,0 +1,1 @@
+"""The commands that stand apart from the ways in and out, by what they are about; `rag.cli` joins them."""

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""Files changed at random, given to a reader within its limits: what is no clear line about the file is a crash.
+
+python -m scripts.measure.fuzz READER --minutes 10 [--out FOLDER]      READER: a name or part of one, as in
+                                                                      tests/documents/corpus.py, or "all"
+
+The same seed makes the same files. Of a packed format (Word, zip, ...) half of the files are changed within and packed
+anew, so that its parser gets past the wrapping. A crash is told once for each place it comes from, and its file written
+to `--out`. A reading that takes more than ten seconds of the processor counts as one. Exit code 1 where there was any.
+"""
+
+import argparse
+import io
+import random
+import resource
+import subprocess
+import sys
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rag.documents import DocumentReader, Limits
+from rag.errors import LimitError, RagError, ReaderCrashedError
+from scripts.measure.service import ROOT
+from tests.documents.corpus import MAKERS, Made
+
+SECONDS = 10
+LIMITS = Limits(megabytes=5, seconds=SECONDS, unpacked_megabytes=100)
+_MOST = 8  # changes to one file
+_TOKENS = (
+    *(
+        b"\0",
+        b"\xff" * 4,
+        b"<",
+        b">",
+        b"&#x0;",
+        b"]]>",
+        b"<!--",
+        b"{" * 50,
+        b"[" * 50,
+        b'"',
+        b"\\",
+        b"%",
+        b"\r\n\r\n",
+        b"/",
+    ),
+    *(
+        b"-1",
+        b"0",
+        b"99999999999999999999",
+        b"1e999",
+        b"NaN",
+        b"2147483648",
+        b"\xed\xa0\x80",
+        "\u202e".encode(),
+        b"PK\x03\x04",
+    ),
+    *(b"<table><tr><td colspan=99999>", b"<p" * 30, b"%PDF-", b"stream\n", b"endobj", b"<<", b">>", b"obj", b" 0 R"),
+)
+
+_DIAGNOSE = """
+import sys
+from pathlib import Path
+from rag.documents.build import build
+from rag.documents.readers import Source
+from rag.errors import RagError
+file = Path(sys.argv[1])
+try:
+    build(Source(sys.argv[2], file.read_bytes()))
+except RagError:
+    pass
+"""
+
+
+def changed(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
+    """`data` with some changes, each at a random place."""
+    changes: tuple[Callable[[bytearray, int, int], None], ...] = (
+        lambda new, a, b: new.__setitem__(a, chance.randrange(256)),
+        lambda new, a, b: new.__setitem__(a, new[a] ^ 1 << chance.randrange(8)),
+        lambda new, a, b: new.__delitem__(slice(a, b)),
+        lambda new, a, b: new.__setitem__(slice(a, a), new[a:b] * chance.choice((1, 2, 50))),
+        lambda new, a, b: new.__setitem__(slice(a, a), chance.choice(_TOKENS)),
+        lambda new, a, b: new.__setitem__(slice(a, b), chance.choice(_TOKENS)),
+        lambda new, a, b: new.__setitem__(slice(a, b), bytes(chance.randrange(256) for _ in range(min(b - a, 64)))),
+        lambda new, a, b: new.__setitem__(slice(a, a), piece(chance.choice(others), chance)),
+    )
+    new = bytearray(data)
+    for _ in range(chance.randint(1, _MOST)):
+        if not new:
+            break
+        at = chance.randrange(len(new))
+        length = int(2 ** chance.uniform(0, 12))
+        chance.choice(changes)(new, at, min(at + length, len(new)))
+    return bytes(new[: chance.randrange(len(new))]) if new and chance.random() < 0.05 else bytes(new)
+
+
+def piece(data: bytes, chance: random.Random) -> bytes:
+    at = chance.randrange(max(len(data), 1))
+    return data[at : at + int(2 ** chance.uniform(2, 11))]
+
+
+def changed_within(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
+    """A packed file with some of its members changed, gone or called otherwise."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        names = old.namelist()
+        victims = set(chance.choices(names, k=chance.randint(1, 3)))
+        for name in names:
+            inner = old.read(name)
+            if name in victims:
+                if chance.random() < 0.1:
+                    continue
+                if chance.random() < 0.1:
+                    name = chance.choice((f"../{name}", f"/{name}", name.upper(), name * 9, chance.choice(names) + "x"))
+                inner = changed(inner, others, chance)
+            new.writestr(name, inner)
+    return out.getvalue()
+
+
+def files(made: list[Made], chance: random.Random) -> Iterator[tuple[str, bytes]]:
+    """Without end: a name and the bytes of a file."""
+    others = [one.data for one in made]
+    for one in made:
+        if zipfile.is_zipfile(io.BytesIO(one.data)):
+            with zipfile.ZipFile(io.BytesIO(one.data)) as packed:
+                others += [packed.read(name) for name in packed.namelist()]
+    while True:
+        one = chance.choice(made)
+        within = zipfile.is_zipfile(io.BytesIO(one.data)) and chance.random() < 0.5
+        yield one.name, (changed_within if within else changed)(one.data, others, chance)
+
+
+def crash_of(reader: DocumentReader, file: Path, name: str) -> str:
+    """What went wrong with this file beyond a clear line about it; "" where nothing did."""
+    began = time.process_time()
+    try:
+        reader.read(file, name)
+    except ReaderCrashedError as error:
+        return _place(file, name) or str(error.facts["reason"])
+    except LimitError as error:
+        return _place(file, name) if error.facts["what_en"] == "seconds" else ""  # of a busy machine, perhaps
+    except RagError as error:
+        lines = [error.message(language) for language in ("en", "zh")]
+        return "" if all(len(line) < 400 and line.isprintable() for line in lines) else f"message {lines[0]!r}"
+    except Exception as error:  # noqa: BLE001  what this looks for
+        return f"{type(error).__name__}: {error}; {_place(file, name)}"
+    return "slow" if time.process_time() - began > SECONDS else ""
+
+
+def _place(file: Path, name: str) -> str:
+    """The innermost lines of the traceback, from reading it again by itself."""
+    command = [sys.executable, "-c", _DIAGNOSE, str(file), name]
+    before = _children_seconds()
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=6 * SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return "hangs"
+    if _children_seconds() - before > SECONDS:
+        return "slow"
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    places = [line for line in lines if line.startswith("File ")]
+    return f"{lines[-1][:150]} ({places[-1]})" if places else f"exit code {done.returncode}" if done.returncode else ""
+
+
+def _children_seconds() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def fuzz(reader: str, minutes: float, seed: int, out: Path) -> int:
+    """How many different crashes; each is told as it is found."""
+    made = [make() for name, make in MAKERS.items() if reader == "all" or reader.lower() in name.lower()]
+    if not made:
+        raise SystemExit(f"{reader}: no such reader; these are known: {', '.join(MAKERS)}")
+    out.mkdir(parents=True, exist_ok=True)
+    found: Counter[str] = Counter()
+    count, ends = 0, time.monotonic() + 60 * minutes
+    with DocumentReader(LIMITS) as opened:
+        for name, data in files(made, random.Random(f"{reader}/{seed}")):
+            if time.monotonic() > ends:
+                break
+            count += 1
+            file = out / f"{reader.replace(' ', '-').replace(',', '')}-{count}-{name}"
+            file.write_bytes(data)
+            crash = crash_of(opened, file, name)
+            found[crash] += 1
+            if crash and found[crash] == 1:
+                print(f"{reader}: {crash}: {file}", flush=True)
+            else:
+                file.unlink()
+    crashes = {crash: times for crash, times in found.items() if crash}
+    print(f"{reader}: {count} files, {sum(crashes.values())} crashes in {len(crashes)} places", flush=True)
+    return len(crashes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("reader", help='name or part of one, or "all"')
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
+    parser.add_argument("--seed", type=int, default=1, help="of the changes (1)")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "fuzz", help="folder for the files that crash")
+    options = parser.parse_args()
+    raise SystemExit(bool(fuzz(options.reader, options.minutes, options.seed, options.out)))
+
+
+if __name__ == "__main__":
+    main()
