@@ -3,12 +3,14 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rag.errors import (
     SettingError,
+    StoreError,
     StoreExtraMissingError,
     StoreLockedError,
     StoreMismatchError,
@@ -18,14 +20,14 @@ from rag.errors import (
 )
 from rag.settings import load_settings
 from rag.store import open_store
-from rag.store.milvus import connection, lease, log, store, writer
+from rag.store.milvus import connection, lease, log, runs, search, store, writer
 from rag.store.milvus.address import parse_address
 from rag.store.milvus.store import MilvusStore
-from rag.types import Fingerprint
+from rag.types import Failure, Filter, Fingerprint
 
 from .compare import assert_same_answers
 from .reference import ReferenceStore
-from .samples import DIM, FINGERPRINT, make_document, make_file, unit_vectors
+from .samples import DIM, FINGERPRINT, make_document, make_file, unit_vectors, with_sentences
 
 pytest.importorskip("milvus_lite", reason="the extra rag[milvus] is not installed")
 
@@ -188,6 +190,85 @@ def test_documents_removed_a_while_ago_are_taken_away(where: str, monkeypatch: p
         writing.refresh()
         assert len(writing._connection.query("rag_documents", "key != 0", ["key"], "Strong")) == 1
         assert list(writing.verify()) == []
+
+
+def test_filters_that_leave_more_documents_than_a_condition_names(
+    where: str, reference: ReferenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Searched a part of them at a time; the best of all parts are the best of all."""
+    monkeypatch.setattr(search, "_NAMED", 3)
+    conditions: list[str] = []
+    nearest = connection.Connection.nearest
+
+    def counted(self: connection.Connection, *given: object) -> object:
+        conditions.append(str(given[-1]))
+        return nearest(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(connection.Connection, "nearest", counted)
+    with open_store(where, FINGERPRINT, write=True) as writing:
+        for filled in (writing, reference):
+            for i in range(20):
+                path = f"{'a' if i < 8 else 'b'}/{i}.txt"
+                filled.add(path, make_file(path))
+        for paths, searches in ((("a/*",), {3}), (("b",), {1}), (("*/1?.txt", "a/[1].txt"), {4})):
+            for seed in range(2):
+                assert_same_answers(writing, reference, seed=seed, filters=Filter(paths=paths))
+            conditions.clear()
+            writing.search_dense(unit_vectors(1, 0)[0], 5, Filter(paths=paths))
+            assert {len(conditions)} == searches, conditions
+
+
+def test_a_reader_knows_copies_and_runs(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those of after it was opened; and a long account of what failed."""
+    monkeypatch.setattr(store, "_POLLED_EVERY", 0.0)
+    text = "智新科技有关负责人介绍，去年销量连续迈过三道10万级大关，达到53万套。"
+    why = [Failure(f"{i}.txt", "EmptyFileError", "no text", "没有文字") for i in range(3000)]
+    with open_store(where, FINGERPRINT, write=True) as writing:
+        assert writing.begin_run(["docs"]) == 1
+        writing.add("a.txt", [with_sentences("a.txt", text, "另外还有别的话。")])
+        writing.refresh()
+        with open_store(where, FINGERPRINT) as reader:
+            assert [at.document_id for at in reader.alike(text)] == ["a.txt#0"]
+            assert reader.runs()[0].ending is None
+            writing.add("b.txt", [with_sentences("b.txt", "前面的话。", text)])
+            writing.refresh()
+            writing.end_run(1, "done", {"failed": len(why)}, 1, why)
+            assert [at.document_id for at in reader.alike(text)] == ["a.txt#0", "b.txt#0"]
+            assert reader.copies() == {("a.txt#0", "b.txt#0"): 1}
+            (run,) = reader.runs()
+            assert (run.ending, run.counts, run.failed) == ("done", {"failed": 3000}, tuple(why))
+            writing.remove("a.txt")
+            writing.refresh()
+            assert [at.document_id for at in reader.alike(text)] == ["b.txt#0"]
+    with open_store(where, FINGERPRINT, write=True) as writing:
+        assert writing.begin_run(["docs"]) == 2
+    with open_store(where, FINGERPRINT, write=True) as writing:
+        monkeypatch.setattr(runs, "KEPT", 2)
+        assert writing.begin_run(["docs"]) == 3
+        assert [(run.number, run.ending) for run in writing.runs()] == [(3, None), (2, "killed")]
+        assert writing.begin_run(["docs"]) == 4
+        assert isinstance(writing, MilvusStore)
+        left = runs.read_rows(writing._connection)
+        assert {row["generation"] for row in left} == {-3, -4}
+
+
+def test_a_run_whose_end_was_cut_short_did_not_end() -> None:
+    def row(kind: str, left: int, detail: str, epoch: int = 1) -> dict[str, object]:
+        return {"kind": kind, "epoch": epoch, "generation": -1, "removed": left, "time": 1000, "detail": detail}
+
+    begun, end = row("run", 0, '["a"]'), [row("ended", 1, '["done", {}, '), row("ended", 0, "7, []]")]
+    assert [(run.ending, run.passages) for run in runs.runs([begun, *end])] == [("done", 7)]
+    assert [run.ending for run in runs.runs([begun, end[0]])] == [None]
+    assert [run.asked for run in runs.runs([begun, *end, row("run", 0, '["b"]', epoch=2)])] == [("b",)]
+
+
+def test_metadata_longer_than_a_field_is_told(where: str) -> None:
+    (one,) = make_file("a.txt")
+    long = replace(one, document=replace(one.document, metadata={"note": "长" * 30_000}))
+    with open_store(where, FINGERPRINT, write=True) as writing:
+        with pytest.raises(StoreError, match=r"^a\.txt: its metadata has more bytes"):
+            writing.add("a.txt", [long])
+        assert writing.documents() == []
 
 
 def test_index_words_longer_than_a_field(where: str, reference: ReferenceStore) -> None:

@@ -1,6 +1,7 @@
 """A store in a real Milvus server: the contract, copies, and the server killed and started again under a writer and a
 reader. One server for all of it: it takes its time to start, and two cannot run side by side."""
 
+import os
 import re
 import shutil
 import socket
@@ -17,7 +18,7 @@ import pytest
 from rag.errors import StoreUnreachableError
 from rag.server.settings import ServerSettings
 from rag.store import open_store
-from rag.types import Store
+from rag.types import Filter, Store
 from tests.conftest import ROOT, FakeEmbedder
 from tests.server.running import answers, serving, until
 
@@ -25,13 +26,40 @@ from .compare import assert_same_answers
 from .conftest import RunningMilvus
 from .contract import StoreContract
 from .reference import ReferenceStore
-from .samples import FINGERPRINT, make_file
+from .samples import FINGERPRINT, make_document, make_file
 from .test_copy import some_documents, there_and_back
 from .test_milvus import start_writer
 
 pytestmark = pytest.mark.slow
+whole = pytest.mark.skipif(os.environ.get("MILVUS_TESTS") != "all", reason="takes minutes: make milvus")
 
 
+def test_a_server_answers_as_the_exact_reference_does(milvus: RunningMilvus) -> None:
+    """The contract in one store; the whole of it, a store a test, is below."""
+    milvus.wipe()
+    reference = ReferenceStore(FINGERPRINT)
+    with open_store(milvus.address(), FINGERPRINT, write=True) as writing:
+        assert writing.begin_run(["新闻"]) == 1
+        for filled in (writing, reference):
+            for i in range(8):
+                path = f"{'报告' if i % 2 else '新闻'}/{i}.txt"
+                filled.add(path, make_file(path, seed=i, documents=1 + i % 3))
+            filled.add("long.md", [make_document("long.md", passages=150)])
+            filled.remove("新闻/4.txt")
+            filled.refresh()
+        writing.end_run(1, "done", {"added": 9}, 200, ())
+        assert_same_answers(writing, reference)
+        with open_store(milvus.address(), FINGERPRINT) as reader:
+            assert [run.ending for run in reader.runs()] == ["done"]
+            for filters in (Filter(paths=("报告",)), Filter(since="2024"), Filter(metadata=(("kind", ("b",)),))):
+                assert_same_answers(reader, reference, filters=filters)
+            (one, *_) = reference.stored("long.md")
+            for at in one.sentences[:20]:
+                assert at in reader.alike(one.document.text[at.start : at.end])
+            assert list(reader.verify()) == []
+
+
+@whole
 class TestMilvusServer(StoreContract):
     @pytest.fixture
     def store(self, milvus: RunningMilvus) -> Iterator[Store]:
@@ -66,6 +94,7 @@ def _wait_for(true: Callable[[], bool], seconds: float = 15) -> None:
     assert true()
 
 
+@whole
 def test_the_server_killed_under_a_writer_and_a_reader(milvus: RunningMilvus) -> None:
     """In time the writer goes on where it was; out of time it is told in one line. Nothing acknowledged is lost."""
     milvus.wipe()
@@ -142,6 +171,7 @@ def _proxied(folder: Path, ports: Sequence[int]) -> Iterator[str]:
             proxy.terminate()
 
 
+@whole
 def test_several_servers_behind_a_proxy(milvus: RunningMilvus, tmp_path: Path) -> None:
     """Any of them answers the same; what is added by way of one is answered by the other; one may go."""
     embedder = FakeEmbedder()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rag.errors import StoreError
 from rag.store.milvus.connection import Connection, Row
 from rag.store.milvus.log import Stored
 from rag.store.milvus.schema import FIELD_BYTES
@@ -34,7 +35,7 @@ class Written:
         return first
 
     def add(self, place: int, indexed: IndexedDocument, commit: int, generation: int) -> None:
-        """Raises ValueError where a name is longer than Milvus takes."""
+        """Raises StoreError where a name or the metadata is longer than Milvus takes."""
         document, key = indexed.document, self.take()
         digests: list[bytes | None] = [digest(text) for text in indexed.embedded]
         digests = digests or [None] * (len(indexed.passages) + len(indexed.sentences))
@@ -60,7 +61,8 @@ class Written:
         for one in (row, *self.passages[len(self.passages) - len(indexed.passages) :]):
             for name, value in one.items():
                 if isinstance(value, str) and len(value.encode()) > FIELD_BYTES:
-                    raise ValueError(f"{document.path}: the {name} of {one['id'][:80]} has over {FIELD_BYTES} bytes")
+                    detail = f"{document.path}: its {name} has more bytes than Milvus takes in a field ({FIELD_BYTES})."
+                    raise StoreError(detail=detail)
 
     def _add_text(self, owner: int, name: str, text: str) -> None:
         for start in range(0, max(len(text), 1), _PART):
