@@ -181,7 +181,9 @@ def survey(
             report.failed.append((name, error))
             continue
         report.failed.extend((str(error.facts["path"]), error) for error in reading.failed)
-        if stored.get(name) == reading.documents[0].sha256:  # read again for what could not be read, which still cannot
+        if (
+            not anew and stored.get(name) == reading.documents[0].sha256
+        ):  # read again for what could not be read, which still cannot
             report.unchanged.append(name)
             continue
         yield name, reading

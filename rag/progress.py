@@ -109,10 +109,11 @@ class _Lines:
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
-        began, before = self._began.setdefault(what, (now, done))
+        # Heard of for the first time when some is done already, it began when there was last something to say.
+        began, before = self._began.setdefault(what, (self._said, 0) if done else (now, 0))
         if done > before and now - self._said >= _PLAIN_SECONDS:
             self._said = now
-            rate = (done - before) / (now - began)
+            rate = (done - before) / max(now - began, 1e-9)
             left = (total - done) / rate
             print(f"{what}  {done}/{total}  {rate:.1f}/s  {left:.0f} s left", file=sys.stderr, flush=True)
         if done >= total:

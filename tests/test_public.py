@@ -13,10 +13,10 @@ import rag.public
 from rag import Assistant, Filter, Turn
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.errors import (
+    DocumentError,
     EmptyFileError,
     FactError,
     FilterError,
-    FormatUnknownError,
     PathMissingError,
     SettingError,
     StoreMissingError,
@@ -136,7 +136,7 @@ def test_what_cannot_be_is_told_and_nothing_is_stored(own: Assistant, tmp_path: 
     (tmp_path / "two.txt").write_text(articles)
     for wrong, kind, told in (
         ({"path": tmp_path / "nowhere"}, PathMissingError, "nowhere"),
-        ({"path": tmp_path / "b.png"}, FormatUnknownError, "b.png"),
+        ({"path": tmp_path / "b.png"}, DocumentError, "b.png"),
         ({"path": tmp_path / "a.txt", "date": "2024-13"}, FactError, "2024-13 is no date"),
         ({"path": tmp_path / "a.txt", "metadata": {"title": "x"}}, FactError, "title"),
         ({"path": tmp_path / "two.txt", "title": "x"}, FactError, "several documents"),

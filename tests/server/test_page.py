@@ -217,7 +217,7 @@ def test_while_a_file_is_taken_in_its_stage_and_count_are_shown(opened: Open, tm
     page.locator("#dialog .danger").click()
     page.fill("#find", "")
     expect(page.locator(".documents li")).to_have_count(14)
-    assert any(re.match(r"正在嵌入 长.txt：64 / \d+ 句段", line) for line in seen)  # other stages may be too short to see
+    assert any(re.match(r"正在嵌入 长.txt：64 / \d+ 句段", line) for line in seen)  # others may be too short
 
 
 def test_a_file_is_added_asked_about_and_removed(opened: Open, tmp_path: Path) -> None:
