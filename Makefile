@@ -16,7 +16,7 @@ export Q
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models ocr ask test unit clients lint eval reading benchmark compare lock clean
+.PHONY: help setup models ocr ask test unit clients milvus lint eval reading benchmark compare lock clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -24,6 +24,7 @@ help:
 	@echo 'make models        set up what other embedders (RAG_EMBEDDER), training and measuring need'
 	@echo 'make ocr           set up what scans and pictures need'
 	@echo 'make clients       the tests of the server with clients of others, which it installs'
+	@echo 'make milvus        all tests of the store in a Milvus server, in minutes'
 	@echo 'make lint          style, types, import rules'
 	@echo 'make eval          evaluate; reports go to out/'
 	@echo 'make reading       the reader and the confidence on data that they have not seen'
@@ -100,6 +101,10 @@ clients: setup
 	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $(CLIENTS)/node openai; \
 	else echo 'npm is not installed: its client is left out.' >&2; fi
 	@$(BIN)/python -m pytest -rs tests/server/test_clients.py
+
+# The store in a Milvus server, which it starts; `make test` does the short ones of these.
+milvus: setup
+	@MILVUS_TESTS=all $(BIN)/python -m pytest -rfEs tests/store/test_milvus_server.py
 
 lint: setup
 	@$(BIN)/ruff check

@@ -199,7 +199,7 @@ def open_assistant(settings: Settings, *, calibrated: bool = True) -> LocalAssis
     """
     use_dictionary(settings.cache)
     embedder = load_embedder(settings)
-    store = open_store(settings.store, fingerprint_of(embedder))
+    store = open_store(settings.where, fingerprint_of(embedder))
     weights = own_weights(settings.store) if calibrated else load_weights()
     return LocalAssistant(store, embedder, settings, weights, load_reader(settings))
 

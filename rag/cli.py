@@ -1,4 +1,4 @@
-"""The command line: rag ingest, ask, chat, serve, keys, mcp, docs, verify, backup, doctor, eval, calibrate.
+"""The command line: rag ingest, ask, chat, serve, keys, mcp, docs, verify, backup, store, doctor, eval, calibrate.
 
 Exit codes: 0 answered or done, 1 failure, 2 wrong usage, 3 abstained. Results go to standard output; progress and
 messages to standard error. Heavy imports wait until a command needs them: `rag docs` loads no model.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
-from rag.commands import evaluation, stored
+from rag.commands import evaluation, stored, storing
 from rag.commands.options import (
     JsonOption,
     QuietOption,
@@ -45,6 +45,7 @@ app = typer.Typer(
 )
 app.add_typer(stored.docs, name="docs")
 app.add_typer(keys, name="keys")
+app.add_typer(storing.store, name="store")
 app.command()(serve)
 
 ABSTAINED = 3

@@ -45,9 +45,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding("model", False, error.message("en"), error.message("zh"))
         return
     try:
-        with open_store(settings.store, fingerprint_of(embedder)) as store:
+        with open_store(settings.where, fingerprint_of(embedder)) as store:
             faults = list(store.verify())
             counts = store.document_count(), store.passage_count()
+            where = store.path
     except RagError as error:
         yield Finding("store", False, error.message("en"), error.message("zh"))
         return
@@ -59,8 +60,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "store",
             True,
-            f"{settings.store}: {counts[0]} documents, {counts[1]} passages, verified",
-            f"{settings.store}：{counts[0]} 篇文档，{counts[1]} 个段落，已核对",
+            f"{where}: {counts[0]} documents, {counts[1]} passages, verified",
+            f"{where}：{counts[0]} 篇文档，{counts[1]} 个段落，已核对",
         )
 
 

@@ -32,6 +32,13 @@
     │   ├── StoreLockedError        another process is writing
     │   ├── StoreFullError          no space left on the device
     │   ├── StoreCorruptError       the database itself cannot be read
+    │   ├── StoreUnreachableError   Milvus does not answer
+    │   ├── StoreRefusedError       Milvus does not let this user in
+    │   ├── StoreVersionError       a Milvus older than is spoken here
+    │   ├── StoreExtraMissingError  a store in Milvus needs the extra rag[milvus], which is not installed
+    │   ├── StoreHereOnlyError      asked of a store in Milvus, and only a folder can
+    │   ├── StoreNotEmptyError      a copy would go among other documents
+    │   ├── CopyFaultError          a copy is not what it was made from
     │   └── CalibrationError        the fitted confidence of this store cannot be read
     ├── ServerError             1
     │   ├── AddressError            cannot listen there
@@ -219,6 +226,41 @@ class StoreFullError(StoreError):
 class StoreCorruptError(StoreError):
     en = "{path}: the store cannot be read ({reason}); run: rag ingest --rebuild PATH"
     zh = "{path}：库无法读取（{reason}），请运行：rag ingest --rebuild 路径"
+
+
+class StoreUnreachableError(StoreError):
+    en = "{path}: Milvus does not answer ({reason}); start it, or check RAG_STORE. Nothing acknowledged was lost."
+    zh = "{path}：Milvus 没有响应（{reason}），请启动它或检查 RAG_STORE。已确认的内容没有丢失。"
+
+
+class StoreRefusedError(StoreError):
+    en = "{path}: Milvus does not let this user in; write RAG_STORE=milvus://USER:PASSWORD@HOST:PORT"
+    zh = "{path}：Milvus 拒绝了该用户，请写作 RAG_STORE=milvus://用户:密码@主机:端口"
+
+
+class StoreVersionError(StoreError):
+    en = "{path}: is Milvus {version}; 2.3 or newer is needed."
+    zh = "{path}：Milvus 版本为 {version}，需要 2.3 或更新的版本。"
+
+
+class StoreExtraMissingError(StoreError):
+    en = "{what} needs packages that are not installed ({missing}); run: pip install '.[milvus]'"
+    zh = "{what} 所需的软件包尚未安装（{missing}），请运行：pip install '.[milvus]'"
+
+
+class StoreHereOnlyError(StoreError):
+    en = "{path}: is in Milvus, whose own backup keeps it; for a copy here run: rag store copy {path} FOLDER"
+    zh = "{path}：该库在 Milvus 中，由 Milvus 自行备份；如需在本机保存副本，请运行：rag store copy {path} 文件夹"
+
+
+class StoreNotEmptyError(StoreError):
+    en = "{path}: holds {document}, which {source} does not; copy into an empty store, or remove that first."
+    zh = "{path}：其中有 {document}，而 {source} 中没有；请复制到空库，或先移除它。"
+
+
+class CopyFaultError(StoreError):
+    en = "{path}: {document} is not the same there after it was copied ({what}); run the copy again."
+    zh = "{path}：{document} 复制后与原来不一致（{what}），请重新复制。"
 
 
 class ServerError(RagError):

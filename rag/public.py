@@ -15,7 +15,7 @@ from rag.filters import filter_of
 from rag.ingest import IngestReport, add_text, ingest
 from rag.models import load_embedder, load_reader
 from rag.settings import Settings, load_settings
-from rag.store import LocalStore, open_store
+from rag.store import AnyStore, open_store
 from rag.text import build_dictionary, use_dictionary
 from rag.types import Answer, Citation, Document, DocumentSummary, Embedder, Filter, Hit, Mode, Turn
 from rag.types.filters import checked_metadata, is_period, shortened
@@ -30,11 +30,11 @@ Filters = Filter | Mapping[str, object] | None
 class Assistant:
     """Answers questions from the documents of one store with exact sentences of them, or says that they do not answer.
 
-    `store` is the folder (RAG_STORE, "vectorstore"); further settings go by their names (`mode="fast"`, see
-    `rag.settings.Settings`). Models are loaded, and the store is opened, when they are first needed; where there is no
-    store, the first `add` makes it. Documents are cited relative to the folder that holds the store. Safe to share
-    between threads; other processes may read the store meanwhile, and one of all may write. Every method raises
-    StoreError, those that answer or add also ModelError; all are RagError.
+    `store` is the folder, or milvus://HOST:PORT (RAG_STORE, "vectorstore"); further settings go by their names
+    (`mode="fast"`, see `rag.settings.Settings`). Models are loaded, and the store is opened, when they are first
+    needed; where there is no store, the first `add` makes it. Documents are cited relative to the folder that holds the
+    store. Safe to share between threads; other processes may read the store meanwhile, and one of all may write. Every
+    method raises StoreError, those that answer or add also ModelError; all are RagError.
     """
 
     def __init__(self, store: str | Path | None = None, **settings: object) -> None:
@@ -86,7 +86,7 @@ class Assistant:
     def remove(self, path: str) -> int:
         """Remove what is stored of a file, or of all in a folder's archive; the file itself is left alone. How many
         documents there were. Raises PathMissingError where there were none."""
-        with self._lock, open_store(self._settings.store, None, write=True) as store:
+        with self._lock, open_store(self._settings.where, None, write=True) as store:
             removed = store.remove(path)
             store.refresh()
         if not removed:
@@ -96,7 +96,7 @@ class Assistant:
     def documents(self) -> list[DocumentSummary]:
         """All that is stored, by path and place in the file; nothing where there is no store yet."""
         try:
-            with open_store(self._settings.store, None) as store:
+            with open_store(self._settings.where, None) as store:
                 return store.documents()
         except StoreMissingError:
             return []
@@ -149,7 +149,7 @@ class Assistant:
         with self._lock:
             if self._opened is None:
                 embedder = self._model()
-                store = open_store(self._settings.store, fingerprint_of(embedder))
+                store = open_store(self._settings.where, fingerprint_of(embedder))
                 weights, reader = own_weights(self._settings.store), load_reader(self._settings)
                 self._opened = LocalAssistant(store, embedder, self._settings, weights, reader)
             return self._opened
@@ -161,10 +161,10 @@ class Assistant:
         return self._embedder
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[LocalStore, Embedder]]:
+    def _writing(self) -> Iterator[tuple[AnyStore, Embedder]]:
         with self._lock:
             embedder = self._model()
-            with open_store(self._settings.store, fingerprint_of(embedder), write=True) as store:
+            with open_store(self._settings.where, fingerprint_of(embedder), write=True) as store:
                 yield store, embedder
 
 

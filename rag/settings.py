@@ -1,10 +1,10 @@
 """One validated Settings, read from RAG_* environment variables, passed as an argument; never a global."""
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rag.errors import SettingError
@@ -15,7 +15,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RAG_", frozen=True, extra="ignore")
 
-    store: Path = Path("vectorstore")
+    store: Path = Path("vectorstore")  # with a store in Milvus: what is this machine's own, as keys and uploads
+    milvus: str = ""  # address of a store in Milvus; RAG_STORE=milvus://HOST:PORT sets it, too
     cache: Path = Field(
         default_factory=lambda: Path(platformdirs.user_cache_dir("rag"))
     )  # built models; safe to delete
@@ -29,6 +30,18 @@ class Settings(BaseSettings):
     min_confidence: float | None = Field(None, ge=0.0, le=1.0)  # None: what max_risk asks for
     max_question_chars: int = Field(2000, ge=1)
     max_file_mb: int = Field(20, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_is_no_folder(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if not str(given.get("store", "")).startswith("milvus://"):
+            return given
+        return {**{name: value for name, value in given.items() if name != "store"}, "milvus": given["store"]}
+
+    @property
+    def where(self) -> str | Path:
+        """The store, as `rag.store.open_store` takes it."""
+        return self.milvus or self.store
 
 
 SomeSettings = TypeVar("SomeSettings", bound=Settings)

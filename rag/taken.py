@@ -35,7 +35,7 @@ class Ingest:
     ) -> tuple[IngestReport, tuple[int, int]]:
         """The report, and how many documents and passages the store then holds. `gone`: files that are to be removed,
         by the path that they are cited by. Raises PathMissingError, StoreError."""
-        with open_store(self.settings.store, fingerprint_of(self.embedder), write=True, rebuild=rebuild) as store:
+        with open_store(self.settings.where, fingerprint_of(self.embedder), write=True, rebuild=rebuild) as store:
             report = ingest(
                 paths,
                 store,
@@ -72,7 +72,7 @@ def foresee(
     known: dict[str, str] = {}
     if not rebuild:
         try:
-            with open_store(settings.store, None) as store:
+            with open_store(settings.where, None) as store:
                 known = store.sources()
         except StoreMissingError:
             pass

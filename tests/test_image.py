@@ -104,6 +104,8 @@ def test_nothing_else_imports_what_is_left_out(left_out: set[str]) -> None:
     for path in (ROOT / "rag").rglob("*.py"):
         if path.parent.name == "models" and path.name in _OTHER_MODELS:
             continue
+        if path.parent.name == "milvus" and path.name in ("connection.py", "schema.py"):  # of the extra rag[milvus]
+            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

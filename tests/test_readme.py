@@ -9,14 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from rag.cli import app
+from rag.server.settings import ServerSettings
 from rag.settings import Settings
+from rag.store.milvus import parse_address
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text("utf-8")
+SCALING = (ROOT / "docs" / "scaling.md").read_text("utf-8")
 QUALITY = (ROOT / "docs" / "quality.md").read_text("utf-8")
 
 
@@ -60,6 +65,19 @@ def test_make_targets_exist() -> None:
 def test_settings_named_are_settings() -> None:
     for name in re.findall(r"`RAG_([A-Z_]+)`", README + CHINESE):
         assert name.lower() in Settings.model_fields, name
+    for name in re.findall(r"RAG_([A-Z_]+)", SCALING):
+        assert name.lower() in ServerSettings.model_fields, name
+
+
+def test_what_the_page_about_scaling_shows_is_understood() -> None:
+    """tests/store runs the copy, an address of each kind and the proxy; the rest is as in the README."""
+    commands = shown(SCALING, "rag")
+    assert len(commands) >= 3
+    for arguments in commands:
+        result = CliRunner().invoke(app, [*arguments, "--help"])
+        assert result.exit_code == 0, (arguments, result.output)
+        for address in (word for word in arguments if "://" in word):
+            assert str(parse_address(address)) == f"{address}/rag"
 
 
 @pytest.mark.model

@@ -12,7 +12,7 @@ from rag.settings import load_settings
 def evaluate(
     path: Annotated[Path, typer.Argument(help="A Q&A set: JSON Lines, or SQuAD-style JSON.")],
     store: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--store",
             help="Ask this store, also where the set brings documents. A set that brings none asks it anyway. "

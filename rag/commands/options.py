@@ -1,7 +1,6 @@
 """What commands share: their common options, and the language they speak."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +11,8 @@ if TYPE_CHECKING:
     from rag.console import Screen
 
 StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="Folder of the store. [RAG_STORE, default vectorstore]")
+    str | None,
+    typer.Option("--store", help="Folder of the store, or milvus://HOST:PORT. [RAG_STORE, default vectorstore]"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WhereOption = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rag.commands.options import JsonOption, StoreOption, screen_of
-from rag.errors import PathMissingError, RunMissingError
+from rag.errors import PathMissingError, RunMissingError, StoreHereOnlyError
 from rag.settings import load_settings
 
 docs = typer.Typer(no_args_is_help=True, help="List, show or remove stored documents.")
@@ -20,7 +20,7 @@ def docs_list(store: StoreOption = None, as_json: JsonOption = False) -> None:
     from rag.store import open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None) as opened:
+    with open_store(settings.where, None) as opened:
         documents = opened.documents()
     if as_json:
         print(json.dumps([dataclasses.asdict(document) for document in documents], ensure_ascii=False))
@@ -35,7 +35,7 @@ def docs_duplicates(store: StoreOption = None, as_json: JsonOption = False) -> N
     from rag.store import open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None) as opened:
+    with open_store(settings.where, None) as opened:
         groups = near_duplicates(opened)
     if as_json:
         print(json.dumps([[dataclasses.asdict(one) for one in group] for group in groups], ensure_ascii=False))
@@ -53,7 +53,7 @@ def docs_log(
     from rag.store import open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None) as opened:
+    with open_store(settings.where, None) as opened:
         runs = [run for run in opened.runs() if number in (None, run.number)]
     if number is not None and not runs:
         raise RunMissingError(number=number)
@@ -75,7 +75,7 @@ def docs_show(
     from rag.store import open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None) as opened:
+    with open_store(settings.where, None) as opened:
         wanted = [d.id for d in opened.documents() if document in (d.id, d.path)]
         texts = [found.text for one in wanted if (found := opened.document(one))]
     if not texts:
@@ -92,7 +92,7 @@ def docs_remove(
     from rag.store import open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None, write=True) as opened:
+    with open_store(settings.where, None, write=True) as opened:
         removed = opened.remove(path)
         opened.refresh()
     if not removed:
@@ -105,7 +105,7 @@ def verify(store: StoreOption = None) -> None:
     from rag.store import open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None) as opened:
+    with open_store(settings.where, None) as opened:
         faults = 0
         for fault in opened.verify():
             faults += 1
@@ -121,10 +121,12 @@ def verify(store: StoreOption = None) -> None:
 
 def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")], store: StoreOption = None) -> None:
     """Write a copy of the store as of one moment, also while a server or an ingest is at work on it."""
-    from rag.store import open_store
+    from rag.store import LocalStore, open_store
 
     settings = load_settings(store=store)
-    with open_store(settings.store, None) as opened:
+    with open_store(settings.where, None) as opened:
+        if not isinstance(opened, LocalStore):
+            raise StoreHereOnlyError(path=opened.path)
         opened.backup(file)
         documents = opened.document_count()
     screen_of(settings).say(f"{file}: {documents} documents.", f"{file}：{documents} 篇文档。")

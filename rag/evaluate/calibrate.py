@@ -124,6 +124,7 @@ def write_calibration(path: Path, fitted: Iterable[tuple[Mode, Calibration]]) ->
         mode: {"slope": one.slope, "shift": one.shift, "questions": one.questions, "risks": one.risks}
         for mode, one in fitted
     }
+    path.parent.mkdir(parents=True, exist_ok=True)  # of a store in Milvus, this may be the first to lie here
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(parts, indent=1) + "\n", "utf-8")
     temporary.replace(path)

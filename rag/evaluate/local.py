@@ -15,7 +15,7 @@ from rag.ingest import index_document
 from rag.models import load_embedder, load_reader
 from rag.progress import Report
 from rag.settings import Settings
-from rag.store import LocalStore, open_store
+from rag.store import AnyStore, open_store
 from rag.text import build_dictionary, use_dictionary
 from rag.weights import Weights, load_weights, own_weights
 
@@ -31,15 +31,15 @@ class LocalSubjects:
         self._reader = load_reader(settings)
 
     def open(self) -> Subject:
-        store = open_store(self._settings.store, fingerprint_of(self.embedder))
-        return self._subject(store, self._settings.store, own_weights(self._settings.store))
+        store = open_store(self._settings.where, fingerprint_of(self.embedder))
+        return self._subject(store, own_weights(self._settings.store))
 
     def build(self, documents: Sequence[SourceDocument], key: str, report: Report) -> Subject:
         folder = self._settings.cache / "evaluate" / key
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f".{key}.lock")):  # another evaluation may want the same store
             self._build(documents, folder, report)
-        return self._subject(open_store(folder, fingerprint_of(self.embedder)), folder, load_weights())
+        return self._subject(open_store(folder, fingerprint_of(self.embedder)), load_weights())
 
     def _build(self, documents: Sequence[SourceDocument], folder: Path, report: Report) -> None:
         fingerprint = fingerprint_of(self.embedder)
@@ -56,6 +56,6 @@ class LocalSubjects:
                 report("embedding", done, len(documents))
             store.refresh()
 
-    def _subject(self, store: LocalStore, folder: Path, weights: Weights) -> Subject:
+    def _subject(self, store: AnyStore, weights: Weights) -> Subject:
         assistant = LocalAssistant(store, self.embedder, self._settings, weights, self._reader)
-        return Subject(assistant, store, str(folder), store.close)
+        return Subject(assistant, store, str(store.path), store.close)

@@ -39,11 +39,11 @@ def make_app(settings: ServerSettings, embedder: Embedder, reader: Reader | None
     """The server over the store that `settings` name, which is made where there is none. Without a reader it answers in
     the fast mode alone. Raises StoreError, CalibrationError, KeyFileError."""
     try:  # makes the store where there is none, and its indexes anew where a killed ingest left them behind
-        open_store(settings.store, fingerprint_of(embedder), write=True).close()
+        open_store(settings.where, fingerprint_of(embedder), write=True).close()
     except StoreError:  # another process is writing it, or nobody can: it is read as it is
-        if not settings.store.exists():
+        if not settings.milvus and not settings.store.exists():
             raise
-    store = open_store(settings.store, fingerprint_of(embedder))
+    store = open_store(settings.where, fingerprint_of(embedder))
     service = Service(
         settings=settings,
         embedder=embedder,

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,7 +13,8 @@ if TYPE_CHECKING:
     from rag.server.keys import KeyFile
 
 StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="Folder of the store. [RAG_STORE, default vectorstore]")
+    str | None,
+    typer.Option("--store", help="Folder of the store, or milvus://HOST:PORT. [RAG_STORE, default vectorstore]"),
 ]
 
 keys = typer.Typer(no_args_is_help=True, help="Make, list or revoke the API keys of `rag serve`.")
@@ -81,7 +81,7 @@ def keys_revoke(name: Annotated[str, typer.Argument(help="Name of a key.")], sto
     print(f"{name}: revoked", file=sys.stderr)
 
 
-def _file(store: Path | None) -> "KeyFile":
+def _file(store: str | None) -> "KeyFile":
     from rag.server.keys import KeyFile
     from rag.server.settings import ServerSettings
 

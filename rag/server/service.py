@@ -15,7 +15,7 @@ from rag.server.refusals import HistoryTooLongError
 from rag.server.settings import ServerSettings
 from rag.server.uploads import Uploads
 from rag.server.worker import Worker
-from rag.store.local import LocalStore
+from rag.store import AnyStore
 from rag.types import Answer, Embedder, Filter, Mode, Turn
 
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 class Service:
     settings: ServerSettings
     embedder: Embedder
-    store: LocalStore  # opened for reading
+    store: AnyStore  # opened for reading
     assistant: LocalAssistant  # over that store
     uploads: Uploads
     pictures: Pictures

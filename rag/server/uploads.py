@@ -91,7 +91,7 @@ class Uploads:
         limit = self._settings.max_file_mb
         try:
             with (
-                open_store(self._settings.store, fingerprint_of(self._embedder), write=True) as store,
+                open_store(self._settings.where, fingerprint_of(self._embedder), write=True) as store,
                 DocumentReader(Limits(megabytes=limit), keep=True) as reader,
             ):
                 files = []
@@ -127,7 +127,7 @@ class Uploads:
     def remove(self, path: str) -> int:
         """Remove what is stored of `path`, and the file itself where it came in by upload; how many documents there
         were. Raises NotFoundError, StoreError."""
-        with open_store(self._settings.store, None, write=True) as store:
+        with open_store(self._settings.where, None, write=True) as store:
             removed = store.remove(path)
             store.refresh()
         if not removed:

@@ -1,5 +1,6 @@
-"""Where documents, passages and vectors are kept: SQLite as the truth, FAISS and Tantivy derived from it."""
+"""Where documents, passages and vectors are kept: SQLite as the truth, FAISS and Tantivy derived from it; or Milvus."""
 
-from rag.store.local import LocalStore, open_store
+from rag.store.factory import AnyStore, open_store
+from rag.store.local import LocalStore
 
-__all__ = ["LocalStore", "open_store"]
+__all__ = ["AnyStore", "LocalStore", "open_store"]

@@ -198,7 +198,7 @@ def _write(db: sqlite3.Connection, **settings: object) -> None:
     db.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)
 
 
-def check_fingerprint(store: Path, stored: Fingerprint, current: Fingerprint | None) -> None:
+def check_fingerprint(store: object, stored: Fingerprint, current: Fingerprint | None) -> None:
     """Raises StoreMismatchError that names the first part to differ; None matches everything."""
     for part in ("embedder", "dim", "splitter") if current is not None else ():
         if getattr(stored, part) != getattr(current, part):

@@ -35,22 +35,8 @@ if TYPE_CHECKING:
     from rag.store.derived import Indexes
 
 
-def open_store(
-    path: str | Path, fingerprint: Fingerprint | None, *, write: bool = False, rebuild: bool = False
-) -> "LocalStore":
-    """Open the store in the folder `path`, for reading unless `write`.
-
-    `fingerprint` says which embedder and splitter the caller works with; None accepts any, for commands that need
-    neither. Reading never writes to the store. Writing makes the store where there is none (given a fingerprint) and
-    first brings the derived indexes up to date. `rebuild`, with `write` and a fingerprint, takes the store over empty,
-    whatever it held: readers that have it open keep the old content until the first `refresh`.
-
-    Raises StoreMissingError, StoreMismatchError, StoreLockedError (at once: another process, or another store object
-    of this one, is writing), StoreFullError, StoreCorruptError, StoreError.
-    """
-    folder = Path(path)
-    if rebuild and (not write or fingerprint is None):
-        raise ValueError("rebuild needs write=True and a fingerprint")
+def open_local(folder: Path, fingerprint: Fingerprint | None, *, write: bool, rebuild: bool) -> "LocalStore":
+    """See `rag.store.open_store`, of which this is the part for a folder."""
     if not write:
         stamp = files.state_stamp(folder)  # before the database: a refresh in between then shows at the first search
         return LocalStore(folder, open_reader(folder, fingerprint), stamp=stamp)
@@ -72,7 +58,7 @@ def open_store(
 
 
 class LocalStore:
-    """See `rag.types.Store` for what each method promises. Safe to share between threads. Made by `open_store`.
+    """See `rag.types.Store` for what each method promises. Safe to share between threads. Made by `open_local`.
 
     A reader holds the state it was opened at, and moves on, before a search, when a writer has refreshed the indexes.
     A writer sees its own changes at once; a search between `add` and `refresh` refreshes first.
@@ -177,6 +163,10 @@ class LocalStore:
     def document(self, document_id: str) -> Document | None:
         with self._access():
             return rows.document(self._db, document_id)
+
+    def stored(self, path: str) -> list[IndexedDocument]:
+        with self._access():
+            return rows.indexed_documents(self._db, path, self.fingerprint.dim)
 
     def passages(self, passage_ids: Sequence[str]) -> list[Passage]:
         with self._access():

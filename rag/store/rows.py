@@ -77,9 +77,10 @@ def insert_document(db: sqlite3.Connection, place: int, indexed: IndexedDocument
     db.executemany("DELETE FROM kept WHERE embedded = ?", ((one,) for one in digests if one is not None))
 
 
-def digest(text: str) -> bytes:
-    """Tells texts apart, in 16 bytes: a chance meeting among a billion texts has odds of 10^-21."""
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+def digest(text: str | bytes) -> bytes:
+    """Tells texts apart, in 16 bytes: a chance meeting among a billion texts has odds of 10^-21. Bytes are a digest
+    already, as of another store's document."""
+    return text if isinstance(text, bytes) else hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def keep(db: sqlite3.Connection, texts: Sequence[str], vectors: Vectors) -> None:
@@ -109,6 +110,37 @@ def home_passages(passages: Sequence[tuple[int, int]], sentences: Sequence[tuple
     starts = np.array([start for start, _ in passages], dtype=np.int64)
     ends = np.array([end for _, end in passages], dtype=np.int64)
     return [np.flatnonzero((starts <= start) & (end <= ends)).tolist() for start, end in sentences]
+
+
+def indexed_documents(db: sqlite3.Connection, path: str, dim: int) -> list[IndexedDocument]:
+    """What was added as documents of exactly `path`, in their order; texts that were embedded stand by their digest."""
+    ids = db.execute("SELECT id FROM documents WHERE path = ? ORDER BY place", (path,)).fetchall()
+    return [_indexed_document(db, document_id, dim) for (document_id,) in ids]
+
+
+def _indexed_document(db: sqlite3.Connection, document_id: str, dim: int) -> IndexedDocument:
+    whole = document(db, document_id)
+    assert whole is not None
+    of_passages = db.execute(
+        f"SELECT {_PASSAGE_COLUMNS}, embedded, vector, words FROM passages WHERE document = ? ORDER BY ordinal",
+        (document_id,),
+    ).fetchall()
+    of_sentences = db.execute(
+        """SELECT sentences.start, sentences."end", sentences.embedded, sentences.vector
+           FROM passages JOIN sentences ON passage = passages.key WHERE document = ?
+           ORDER BY ordinal, sentences.start""",
+        (document_id,),
+    ).fetchall()
+    digests = [row[-3] for row in of_passages] + [row[-2] for row in of_sentences]
+    return IndexedDocument(
+        document=whole,
+        passages=tuple(Passage(*row[:-3]) for row in of_passages),
+        sentences=tuple(Sentence(document_id, row[0], row[1]) for row in of_sentences),
+        vectors=vectors_of([row[-2] for row in of_passages], FLOAT32, dim),
+        sentence_vectors=vectors_of([row[-1] for row in of_sentences], FLOAT16, dim),
+        words=tuple(tuple(row[-1].split(" ")) if row[-1] else () for row in of_passages),
+        embedded=tuple(digests) if all(digests) else (),
+    )
 
 
 def sources(db: sqlite3.Connection) -> dict[str, str]:
@@ -177,7 +209,7 @@ def sentences(db: sqlite3.Connection, passage_ids: Sequence[str], dim: int) -> l
     for passage_id, document_id, start, end, vector in rows:
         found[passage_id][0].append(Sentence(document_id, start, end))
         found[passage_id][1].append(vector)
-    return [(found[i][0], _unit(vectors_of(found[i][1], FLOAT16, dim))) for i in passage_ids]
+    return [(found[i][0], unit(vectors_of(found[i][1], FLOAT16, dim))) for i in passage_ids]
 
 
 def vectors_of(blobs: Sequence[bytes], kind: "np.dtype[np.float16] | np.dtype[np.float32]", dim: int) -> Vectors:
@@ -187,7 +219,7 @@ def vectors_of(blobs: Sequence[bytes], kind: "np.dtype[np.float16] | np.dtype[np
     return np.frombuffer(b"".join(blobs), dtype=kind).astype(np.float32).reshape(len(blobs), dim)
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def unit(vectors: Vectors) -> Vectors:
     """Undo what rounding to float16 did to the length."""
     lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / lengths

@@ -13,7 +13,11 @@ from rag.store.bm25 import bm25
 from rag.store.check import length_faults, span_faults
 from rag.store.database import StoreSettings, read_settings
 from rag.store.derived import Indexes, load
+from rag.store.words import WordIndex
 from rag.text import idf
+
+WordRows = list[tuple[int, str]]
+"""(key, index words joined by blanks) of every passage."""
 
 _SAMPLES = 8  # questions put to each index
 _TOP = 10  # hits compared for each
@@ -103,57 +107,57 @@ def _index_faults(store: Path, db: sqlite3.Connection, settings: StoreSettings) 
         elif keys:
             with suppress(sqlite3.DatabaseError):  # a stored vector of a wrong size, reported above
                 yield from _dense_faults(db, indexes, settings.fingerprint.dim, keys)
-            yield from _word_faults(db, indexes, keys)
+            yield from word_faults(indexes.words, list(rows.words(db, 0)))
     finally:
         indexes.close()
 
 
-def _sample(keys: list[int]) -> list[int]:
+def sample(keys: list[int]) -> list[int]:
     """Keys spread evenly over all, the same on every run."""
     return keys[:: max(len(keys) // _SAMPLES, 1)][:_SAMPLES]
 
 
 def _dense_faults(db: sqlite3.Connection, indexes: Indexes, dim: int, keys: list[int]) -> Iterator[str]:
     """Stored vectors as questions: no passage that is not proposed may lie nearer than the index's own bound."""
-    sample = _sample(keys)
-    _, questions = rows.vectors(db, sample, dim)
+    sampled = sample(keys)
+    _, questions = rows.vectors(db, sampled, dim)
     count = min(_TOP, len(keys))
     proposed = [indexes.dense.nearest(question, count) for question in questions]
-    others = np.full(len(sample), -np.inf)
+    others = np.full(len(sampled), -np.inf)
     for batch_keys, vectors in rows.vector_batches(db, 0, dim):
         scores = questions @ vectors.T
         for row, (own, _) in zip(scores, proposed, strict=True):
             row[np.isin(batch_keys, own)] = -np.inf
         others = np.maximum(others, scores.max(axis=1))
-    for key, (_, bound), nearest in zip(sample, proposed, others, strict=True):
+    for key, (_, bound), nearest in zip(sampled, proposed, others, strict=True):
         if nearest > bound:
             yield f"index: the search by meaning misses neighbours of passage {key}"
 
 
-def _word_faults(db: sqlite3.Connection, indexes: Indexes, keys: list[int]) -> Iterator[str]:
+def word_faults(index: WordIndex, stored: WordRows) -> Iterator[str]:
     """Stored passages' words as questions: frequencies and scores as computed from the stored words alone."""
-    sample = set(_sample(keys))
-    questions = {key: list(dict.fromkeys(_split(w)))[:_QUESTION_WORDS] for key, w in rows.words(db, 0) if key in sample}
+    sampled = set(sample([key for key, _ in stored]))
+    questions = {key: list(dict.fromkeys(_split(w)))[:_QUESTION_WORDS] for key, w in stored if key in sampled}
     asked = {word for question in questions.values() for word in question}
     frequency: Counter[str] = Counter()
     total = 0
-    for _, words in rows.words(db, 0):
+    for _, words in stored:
         total += len(_split(words))
         frequency.update(asked.intersection(_split(words)))
     for word in sorted(asked):
-        if indexes.words.frequency(word) != frequency[word]:
-            yield f"index: {word} is counted in {indexes.words.frequency(word)} passages, not {frequency[word]}"
-    weights = {word: idf(len(keys), frequency[word]) for word in asked}
+        if index.frequency(word) != frequency[word]:
+            yield f"index: {word} is counted in {index.frequency(word)} passages, not {frequency[word]}"
+    weights = {word: idf(len(stored), frequency[word]) for word in asked}
     scores: dict[int, dict[int, float]] = {key: {} for key in questions}
-    for key, words in rows.words(db, 0):
+    for key, words in stored:
         passage = _split(words)
         for asker, question in questions.items():
-            score = bm25(question, passage, total / len(keys), weights)
+            score = bm25(question, passage, total / len(stored), weights)
             if score:
                 scores[asker][key] = score
     for asker, question in questions.items():
         exact = sorted(scores[asker].values(), reverse=True)[:_TOP]
-        hits = indexes.words.best(question, _TOP) if question else []
+        hits = index.best(question, _TOP) if question else []
         by_score = sorted((score for _, score in hits), reverse=True)[: len(exact)]
         if len(hits) < len(exact) or not np.allclose(by_score, exact, rtol=_SCORE_TOLERANCE, atol=1e-3):
             yield f"index: the search by words scores passages otherwise than BM25 does (words of passage {asker})"

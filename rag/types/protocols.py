@@ -123,6 +123,10 @@ class Store(Protocol):
 
     def document(self, document_id: str) -> Document | None: ...
 
+    def stored(self, path: str) -> list[IndexedDocument]:
+        """What was added as documents of exactly `path`, in the file's order, so that adding it to another store makes
+        the same there: sentences by their offsets, their vectors as they are kept, embedded texts by their digests."""
+
     def passages(self, passage_ids: Sequence[str]) -> list[Passage]:
         """In the order asked for; unknown ids are left out."""
 

@@ -90,7 +90,9 @@ class IndexedDocument:
     vectors: Vectors
     sentence_vectors: Vectors
     words: tuple[tuple[str, ...], ...]
-    embedded: tuple[str, ...] = ()  # the texts that the vectors are of, passages before sentences; () where not known
+    embedded: tuple[str | bytes, ...] = ()
+    """The texts that the vectors are of, or their digests as of a stored document: passages before sentences; () where
+    not known."""
 
 
 @dataclass(frozen=True, slots=True)

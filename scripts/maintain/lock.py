@@ -4,7 +4,8 @@
     python -m scripts.maintain.lock
 
 requirements.lock is what rag runs on, requirements-models.lock what the extra rag[models] needs besides,
-requirements-ocr.lock what rag[ocr] does, and requirements-dev.lock what the tests need besides all three.
+requirements-ocr.lock what rag[ocr] does, and requirements-dev.lock what the tests need besides all three, the extra
+rag[milvus] with it.
 """
 
 import json
@@ -28,7 +29,10 @@ def main() -> None:
         "requirements.lock": ("What rag runs on.", [*project["build-system"]["requires"], str(ROOT)]),
         "requirements-models.lock": ("What the extra rag[models] needs besides.", [TORCH, f"{ROOT}[models]"]),
         OCR: ("What the extra rag[ocr] needs besides.", [f"{ROOT}[ocr]"]),
-        "requirements-dev.lock": ("What its tests need besides.", project["dependency-groups"]["dev"]),
+        "requirements-dev.lock": (
+            "What its tests need besides.",
+            [f"{ROOT}[milvus]", *project["dependency-groups"]["dev"]],
+        ),
     }
     names: list[set[str]] = [set()]
     with tempfile.TemporaryDirectory() as folder:

@@ -125,6 +125,9 @@ class ReferenceStore:
     def document(self, document_id: str) -> Document | None:
         return next((i.document for i in self._all() if i.document.id == document_id), None)
 
+    def stored(self, path: str) -> list[IndexedDocument]:
+        return [indexed for indexed in self._all() if indexed.document.path == path]
+
     def passages(self, passage_ids: Sequence[str]) -> list[Passage]:
         known = {passage.id: passage for indexed in self._all() for passage in indexed.passages}
         return [known[i] for i in passage_ids if i in known]

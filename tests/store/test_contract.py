@@ -18,6 +18,14 @@ class TestLocalStore(StoreContract):
             yield store
 
 
+class TestMilvusLite(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        pytest.importorskip("milvus_lite", reason="the extra rag[milvus] is not installed")
+        with open_store(f"milvus://{tmp_path}/store.db", FINGERPRINT, write=True) as store:
+            yield store
+
+
 class TestReferenceStore(StoreContract):
     """The oracle keeps the contract it is used to check."""
 
