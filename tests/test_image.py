@@ -106,6 +106,8 @@ def test_nothing_else_imports_what_is_left_out(left_out: set[str]) -> None:
             continue
         if path.parent.name == "milvus" and path.name in ("connection.py", "schema.py"):  # of the extra rag[milvus]
             continue
+        if path.name == "ocr.py":  # of the extra rag[ocr]
+            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
