@@ -222,12 +222,12 @@ def articles(count: int) -> str:
 
 
 def test_a_large_file_that_is_killed_again_and_again_goes_on_where_it_was(tmp_path: Path) -> None:
-    (tmp_path / "news.txt").write_text(articles(60))
+    (tmp_path / "news.txt").write_text(articles(90))
     whole = Counting()
     with open_store(tmp_path / "other", fingerprint_of(whole), write=True) as other:
         run(other, tmp_path, "news.txt", embedder=whole)
         expected = [other.passage_vectors([f"{d.id}-0000"])[0].tobytes() for d in other.documents()]
-    assert len(expected) == 60
+    assert len(expected) == 90
 
     embedded, kills = 0, 0
     while True:
