@@ -98,18 +98,14 @@ class ReaderModel(nn.Module):
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
 
 
-def losses(scores: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Cross entropy of start and end (Devlin et al. 2019), of the sentence among the passage's and "none", and what
-    ties the two: the divergence of the sentence that the start's odds fall on from the sentence scored highest."""
+def losses(scores: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross entropy of start and end (Devlin et al. 2019), and of the sentence among the passage's and "none"."""
     scores = scores.float()
     edges = scores[..., :2].masked_fill(~batch.mask.bool()[..., None], -1e4)
     span = functional.cross_entropy(edges[..., 0], batch.answers[:, 0]) / 2
     span = span + functional.cross_entropy(edges[..., 1], batch.answers[:, 1]) / 2
     relevance = (batch.spread @ scores[..., 2:]).squeeze(-1).masked_fill(batch.missing, -1e4)
-    inside = (batch.spread > 0).float() @ edges[..., 0].softmax(-1)[..., None]
-    odds = (inside.squeeze(-1) + 1e-6).log()
-    tie = functional.kl_div(odds, relevance.log_softmax(-1), reduction="batchmean", log_target=True)
-    return span, functional.cross_entropy(relevance, batch.gold), tie
+    return span, functional.cross_entropy(relevance, batch.gold)
 
 
 def collate(examples: Sequence[Example], draw: np.random.Generator | None) -> Batch:
@@ -190,8 +186,8 @@ class Training:
                 group["lr"] = self.options.rate * _share_of_rate(step, steps)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 scores = self.model(batch.ids, batch.mask)
-            span, sentence, tie = losses(scores, batch)
-            (span + sentence + self.options.tie * tie).backward()
+            span, sentence = losses(scores, batch)
+            (span + sentence).backward()
             nn.utils.clip_grad_norm_(self.model.trained().values(), 1.0)
             self._optimizer.step()
             self._optimizer.zero_grad(set_to_none=True)
@@ -284,7 +280,6 @@ def main() -> None:
     options.add_argument("--limit", type=int, help="questions an epoch, for a trial")
     options.add_argument("--tokens", type=int, default=3200, help="of a batch")
     options.add_argument("--rate", type=float, default=1e-4)
-    options.add_argument("--tie", type=float, default=0.0, help="weight of the term that ties span and sentence")
     options.add_argument("--frozen", type=int, default=4, help="lowest layers that stay as they are")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--write", type=Path, nargs="?", const=WEIGHTS, help="write what --out has learnt")
