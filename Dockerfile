@@ -9,8 +9,10 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # First what changes seldom: the packages, so that a change of the code does not fetch them again.
-COPY requirements.lock ./
-RUN python3 -m venv /opt/rag && /opt/rag/bin/pip install --no-cache-dir --no-deps -r requirements.lock
+COPY requirements.lock scripts/maintain/unused.py ./
+RUN python3 -m venv /opt/rag \
+    && /opt/rag/bin/pip install --no-cache-dir --no-deps -r requirements.lock \
+    && /opt/rag/bin/python unused.py
 COPY pyproject.toml README.md ./
 COPY rag rag
 RUN /opt/rag/bin/pip install --no-cache-dir --no-deps --no-build-isolation .

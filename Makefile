@@ -36,18 +36,20 @@ help:
 # $(call install,WHAT): by uv, in a third of pip's time; by pip where there is no uv or it fails. The locks name all that
 # is needed, so nothing has to be resolved. uv does not read pip's settings, so it is told pip's index. It is fetched in
 # 3 s and goes again afterwards: 40 MB.
+index = $$($(PIP) config get global.index-url 2>/dev/null || true)
 get_uv = test -x $(UV) || $(PIP) install -q --disable-pip-version-check --target $(VENV)/uv uv==0.13.9 2>/dev/null || true
-install = { index=$$($(PIP) config get global.index-url 2>/dev/null || true); test -x $(UV) \
+install = { index=$(index); test -x $(UV) \
     && $(UV) pip install -q --python $(BIN)/python $${index:+--default-index "$$index"} --no-deps $(1) 2>/dev/null; } \
   || $(PIP) install -q --disable-pip-version-check --no-deps $(1)
 
-$(VENV)/.packages: requirements.lock
+$(VENV)/.packages: requirements.lock scripts/maintain/unused.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo 'Python 3.11 or newer is needed: make PYTHON=python3.11 ...' >&2; exit 2; }
 	@echo 'Setting up $(VENV), once; this takes about a minute ...' >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(get_uv)
 	@$(call install,-r requirements.lock)
+	@$(BIN)/python scripts/maintain/unused.py
 	@touch $@
 
 $(VENV)/.ready: $(VENV)/.packages pyproject.toml
@@ -132,8 +134,12 @@ compare: setup
 	@test -x $(PEERS)/bin/python || $(BIN)/python -m scripts.measure.compare --setup $(PEERS)
 	@$(BIN)/python -m scripts.measure.compare $(DATA)/xquad/xquad.zh.json --environment $(PEERS) --questions 300
 
-lock:
-	@$(PYTHON) scripts/maintain/lock.py
+# make lock UPGRADE=--upgrade: the newest versions; otherwise those that are pinned stay.
+lock: $(VENV)/.packages
+	@$(get_uv)
+	@index=$(index); test -z "$$index" || export UV_DEFAULT_INDEX="$$index"; \
+	$(BIN)/python scripts/maintain/lock.py $(UPGRADE) $(UV)
+	@rm -rf $(VENV)/uv
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(CLIENTS) vectorstore/* out build *.egg-info

