@@ -1,71 +1,66 @@
 #!/usr/bin/env python3
-"""Write the lock files: what a fresh environment gets today, tried by installing it.
+"""Write the lock files: one version of each package, found together, so that any of the files go with each other.
 
-    python -m scripts.maintain.lock
+    make lock                    what is pinned stays, what was declared since is added, what is needed no more goes
+    make lock UPGRADE=--upgrade  the newest of all that go together
 
-requirements.lock is what rag runs on, requirements-models.lock what the extra rag[models] needs besides,
-requirements-ocr.lock what rag[ocr] does, and requirements-dev.lock what the tests need besides all three, the extra
-rag[milvus] with it.
+requirements.lock is what rag runs on, requirements-EXTRA.lock what an extra of OWN_LOCK needs besides, and
+requirements-dev.lock what the tests need besides all of them, the other extras with it. Resolved by uv, from what
+pyproject.toml declares and for the Python that this runs on; nothing is installed.
 """
 
-import json
+import argparse
 import subprocess
 import sys
-import tempfile
 import tomllib
-import venv
-from itertools import pairwise
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
-TORCH = "torch==2.13.0"
-OCR = "requirements-ocr.lock"
+OWN_LOCK = ("models", "ocr")
+"""The extras that are set up by themselves, either without the other."""
+CUDA = ("cuda-", "nvidia-", "triton")
+"""What only torch's ordinary build needs; `make` installs the one for processors."""
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("uv", help="the program")
+    parser.add_argument("--upgrade", action="store_true", help="do not keep the versions that are pinned")
+    arguments = parser.parse_args()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    steps = {
-        # The build backend is among them: `make` installs the package itself without downloading another one.
-        "requirements.lock": ("What rag runs on.", [*project["build-system"]["requires"], str(ROOT)]),
-        "requirements-models.lock": ("What the extra rag[models] needs besides.", [TORCH, f"{ROOT}[models]"]),
-        OCR: ("What the extra rag[ocr] needs besides.", [f"{ROOT}[ocr]"]),
-        "requirements-dev.lock": (
-            "What its tests need besides.",
-            [f"{ROOT}[milvus]", *project["dependency-groups"]["dev"]],
-        ),
-    }
-    names: list[set[str]] = [set()]
-    with tempfile.TemporaryDirectory() as folder:
-        venv.create(folder, with_pip=True)
-        python = Path(folder) / "bin" / "python"
-        for _, requirements in steps.values():
-            subprocess.run([python, "-m", "pip", "install", "-q", *requirements], check=True)
-            names.append(set(_installed(python)))
-        # A later step may take another version of what an earlier one installed: the last is the one for all.
-        versions = _installed(python)
-        needed = _resolved(python, f"{ROOT}[ocr]") - names[1]  # by itself: some of it came with the models already
-    for (name, (what, _)), (before, after) in zip(steps.items(), pairwise(names), strict=True):
-        _write(name, what, {one: versions[one] for one in (needed if name == OCR else after - before)})
+    extras: dict[str, list[str]] = project["project"]["optional-dependencies"]
+    # The build backend is among them: `make` installs the package itself without downloading another one.
+    base = project["project"]["dependencies"] + project["build-system"]["requires"]
+    everything = base + [*chain(*extras.values())] + project["dependency-groups"]["dev"]
+    with TemporaryDirectory() as folder:
+        pins = Path(folder) / "pins.txt"  # uv keeps to what the file holds that it writes
+        pins.write_text("".join(path.read_text("utf-8") for path in sorted(ROOT.glob("requirements*.lock"))), "utf-8")
+        whole = resolved(arguments.uv, everything, "--output-file", pins, *["--upgrade"] * arguments.upgrade)
+        running = resolved(arguments.uv, base, "--constraint", pins)
+        write("requirements.lock", "What rag runs on.", running)
+        written = set(running)
+        for extra in OWN_LOCK:
+            needed = resolved(arguments.uv, base + extras[extra], "--constraint", pins)
+            write(f"requirements-{extra}.lock", f"What the extra rag[{extra}] needs besides.", needed - running)
+            written |= needed
+        write("requirements-dev.lock", "What its tests need besides.", whole - written)
 
 
-def _installed(python: Path) -> dict[str, str]:
-    """Name -> version, without this package and pip, and without torch's mark of its build (+cpu)."""
-    command = [python, "-m", "pip", "list", "--format", "json"]
-    listed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return {one["name"]: one["version"].split("+")[0] for one in listed if one["name"] not in ("rag", "pip")}
+def resolved(uv: str, requirements: list[str], *options: str | Path) -> set[str]:
+    """All that the requirements need, theirs among it, as lines of a lock: NAME==VERSION."""
+    command = [uv, "pip", "compile", "-", "--no-progress", "--no-header", "--no-annotate", "--python", sys.executable]
+    text = "\n".join(requirements)
+    run = subprocess.run([*command, *options], input=text, capture_output=True, text=True)
+    if run.returncode:
+        sys.exit(run.stderr)
+    return {line.split("+")[0] for line in run.stdout.splitlines() if not line.startswith(CUDA)}
 
 
-def _resolved(python: Path, requirement: str) -> set[str]:
-    """The names of all that a requirement brings into an empty environment."""
-    command = [python, "-m", "pip", "install", "-q", "--dry-run", "--ignore-installed", "--report", "-", requirement]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return {one["metadata"]["name"] for one in report["install"]} - {"rag"}
-
-
-def _write(name: str, what: str, packages: dict[str, str]) -> None:
-    lines = [f"# {what} Made by: make lock", *(f"{name}=={version}" for name, version in sorted(packages.items()))]
-    (ROOT / name).write_text("\n".join(lines) + "\n", "utf-8")
-    print(f"{name}: {len(packages)} packages", file=sys.stderr)
+def write(name: str, what: str, lines: set[str]) -> None:
+    (ROOT / name).write_text("\n".join([f"# {what} Made by: make lock", *sorted(lines)]) + "\n", "utf-8")
+    print(f"{name}: {len(lines)} packages", file=sys.stderr)
 
 
 if __name__ == "__main__":
