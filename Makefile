@@ -16,7 +16,7 @@ export Q
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models ocr ask test unit clients milvus lint eval reading benchmark compare lock clean
+.PHONY: help setup models ocr ask test unit clients milvus lint eval reading benchmark compare lock bare clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -31,6 +31,7 @@ help:
 	@echo 'make benchmark     speed of the encoder beside sentence-transformers'
 	@echo 'make compare       the same questions through other systems'
 	@echo 'make lock          write the lock files anew'
+	@echo 'make bare          install into a bare environment by pip alone, read the seeds, ask'
 	@echo 'make clean         remove what make made here'
 
 # $(call install,WHAT): by uv, in a third of pip's time; by pip where there is no uv or it fails. The locks name all that
@@ -140,6 +141,9 @@ lock: $(VENV)/.packages
 	@index=$(index); test -z "$$index" || export UV_DEFAULT_INDEX="$$index"; \
 	$(BIN)/python scripts/maintain/lock.py $(UPGRADE) $(UV)
 	@rm -rf $(VENV)/uv
+
+bare:
+	@$(PYTHON) scripts/maintain/bare.py
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(CLIENTS) vectorstore/* out build *.egg-info
