@@ -36,7 +36,7 @@ def main() -> None:
         run("git", "clone", "--quiet", ROOT, source)
         venv.create(environment, with_pip=True)
         run(environment / "bin" / "python", "-m", "pip", "install", "--quiet", source)
-        run(environment / "bin" / "python", "-c", "import torch", expected=1)
+        run(environment / "bin" / "python", "-c", "import importlib.util as u; exit(u.find_spec('torch') is not None)")
         run(environment / "bin" / "rag", "ingest", "--quiet", source / "seeds")
         for question, code in QUESTIONS.items():
             run(environment / "bin" / "rag", "ask", question, expected=code)
