@@ -20,7 +20,7 @@ from rag.models import extra
 from rag.models.build import build_name
 from rag.settings import Settings
 from rag.types import Embedder
-from scripts.maintain import unused
+from scripts.maintain import lock, unused
 
 from .conftest import ROOT
 
@@ -183,12 +183,11 @@ def test_the_extra_is_what_its_check_looks_for() -> None:
 
 def test_every_lock_has_what_the_project_declares_and_no_package_twice() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    declared = {
-        "requirements.lock": project["project"]["dependencies"] + project["build-system"]["requires"],
-        "requirements-models.lock": project["project"]["optional-dependencies"]["models"],
-        "requirements-ocr.lock": project["project"]["optional-dependencies"]["ocr"],
-        "requirements-dev.lock": project["dependency-groups"]["dev"],
-    }
+    extras = project["project"]["optional-dependencies"]
+    others = [one for extra, needed in extras.items() if extra not in lock.OWN_LOCK for one in needed]
+    declared = {"requirements.lock": project["project"]["dependencies"] + project["build-system"]["requires"]}
+    declared |= {f"requirements-{extra}.lock": extras[extra] for extra in lock.OWN_LOCK}
+    declared |= {"requirements-dev.lock": project["dependency-groups"]["dev"] + others}
     seen: set[str] = set()
     for name, requirements in declared.items():  # each is installed on top of those before it
         twice = seen & locked(name)
@@ -199,7 +198,7 @@ def test_every_lock_has_what_the_project_declares_and_no_package_twice() -> None
         else:
             assert not twice
         seen |= locked(name)
-        assert {plain(re.split(r"[<>=]", one)[0]) for one in requirements} <= seen
+        assert {plain(re.split(r"[\[<>=;]", one)[0]) for one in requirements} <= seen
 
 
 def test_doctor_finds_nothing_wrong_with_what_is_of_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
