@@ -2,13 +2,15 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.documents import (
     TEXT,
@@ -35,6 +37,7 @@ Passed = Literal["hidden", "own", "questions"]
 """Why a file was passed over: its name or a folder's begins with a dot, it is part of the store, it is a Q&A set."""
 
 _SLICE = 64  # passages embedded between two reports of progress
+_LOOKED_UP = 4096  # texts asked for at once in the store
 
 
 @dataclass(slots=True)
@@ -221,7 +224,7 @@ class _Split:
     of_sentences: tuple[str, ...]
     words: tuple[tuple[str, ...], ...]
 
-    def indexed(self, vectors: Mapping[str, Vectors], dim: int) -> IndexedDocument:
+    def indexed(self, vectors: Mapping[str, "_Row"], dim: int) -> IndexedDocument:
         return IndexedDocument(
             document=self.document,
             passages=self.passages,
@@ -238,7 +241,7 @@ def index_documents(
     embedder: Embedder,
     progress: Progress = lambda *_: None,
     store: Store | None = None,
-) -> list[IndexedDocument]:
+) -> Sequence[IndexedDocument]:
     """Split and embed the documents of one file, see `index_document`.
 
     With a store, what is embedded there already is taken from it, and what is new put by there as it is computed.
@@ -247,8 +250,20 @@ def index_documents(
     for done, document in enumerate(documents):
         progress("split", document.path, done, len(documents))
         split.append(_split(document, embedder))
-    vectors = _vectors(split, embedder, progress, store)
-    return [one.indexed(vectors, embedder.dim) for one in split]
+    return _Indexed(split, _vectors(split, embedder, progress, store), embedder.dim)
+
+
+class _Indexed(Sequence[IndexedDocument]):
+    """Each is made when it is asked for: in a long file vectors are most of what there is, and are held once."""
+
+    def __init__(self, split: Sequence[_Split], vectors: Mapping[str, "_Row"], dim: int) -> None:
+        self._split, self._vectors, self._dim = split, vectors, dim
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._split[place].indexed(self._vectors, self._dim)
 
 
 def _split(document: Document, embedder: Embedder) -> _Split:
@@ -260,19 +275,28 @@ def _split(document: Document, embedder: Embedder) -> _Split:
         sentences=tuple(sentences),
         of_passages=tuple(simplify(text) for text in texts),
         of_sentences=tuple(simplify(document.text[sentence.start : sentence.end]) for sentence in sentences),
-        words=tuple(tuple(words(text)) for text in texts),
+        words=tuple(tuple(map(sys.intern, words(text))) for text in texts),  # a file says the same words often
     )
 
 
-def _vectors(
-    split: Sequence[_Split], embedder: Embedder, progress: Progress, store: Store | None
-) -> dict[str, Vectors]:
-    """text -> its vector [dim]; a text that stands twice is embedded once."""
+_Row = NDArray[np.float32] | NDArray[np.float16]
+"""The vector of a passage, or of a sentence, [dim]; a sentence's is in half precision, as stores keep it."""
+
+
+def _vectors(split: Sequence[_Split], embedder: Embedder, progress: Progress, store: Store | None) -> dict[str, _Row]:
+    """text -> its vector; a text that stands twice is embedded once."""
     of_passages = dict.fromkeys(text for one in split for text in one.of_passages)
     of_sentences = dict.fromkeys(text for one in split for text in one.of_sentences if text not in of_passages)
-    found: dict[str, Vectors] = {}
-    if store is not None:
-        found = store.kept(list(of_passages), exact=True) | store.kept(list(of_sentences), exact=False)
+    found: dict[str, _Row] = {}
+
+    def take(text: str, vector: Vectors) -> None:
+        found[text] = vector if text in of_passages else vector.astype(np.float16)
+
+    for texts, exact in ((list(of_passages), True), (list(of_sentences), False)):
+        for start in range(0, len(texts) if store is not None else 0, _LOOKED_UP):
+            assert store is not None
+            for text, vector in store.kept(texts[start : start + _LOOKED_UP], exact=exact).items():
+                take(text, vector)
     new = [text for text in (*of_passages, *of_sentences) if text not in found]
     for start in range(0, len(new), _SLICE):
         part = new[start : start + _SLICE]
@@ -280,14 +304,15 @@ def _vectors(
         vectors = embedder.embed_passages(part)
         if store is not None and len(new) > _SLICE:  # else the file is stored before long
             store.keep(part, vectors)
-        found.update(zip(part, vectors, strict=True))
+        for text, vector in zip(part, vectors, strict=True):
+            take(text, vector)
     progress("embed", split[0].document.path if split else "", len(new), len(new))
     return found
 
 
-def _stacked(vectors: Mapping[str, Vectors], texts: Sequence[str], dim: int) -> Vectors:
+def _stacked(vectors: Mapping[str, _Row], texts: Sequence[str], dim: int) -> Vectors:
     rows = [vectors[text] for text in texts]
-    return np.stack(rows) if rows else np.zeros((0, dim), dtype=np.float32)
+    return np.stack(rows).astype(np.float32, copy=False) if rows else np.zeros((0, dim), dtype=np.float32)
 
 
 def find_files(

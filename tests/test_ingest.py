@@ -1,12 +1,15 @@
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rag.assistant import fingerprint_of
+from rag.documents import text_document
 from rag.errors import PathMissingError
-from rag.ingest import IngestReport, cited_path, ingest
+from rag.ingest import IngestReport, cited_path, index_documents, ingest
 from rag.store import LocalStore, open_store
 from tests.conftest import FakeEmbedder
 
@@ -306,3 +309,25 @@ def test_the_store_and_sets_of_questions_are_passed_over_with_a_word(store: Loca
     assert report.added == ["a.txt"]
     assert report.failed == []
     assert report.passed == [(".git/", "hidden"), ("vectorstore/", "own"), ("qa.jsonl", "questions")]
+
+
+def test_a_long_file_holds_its_vectors_once_and_those_of_sentences_in_half_precision() -> None:
+    class Wide(FakeEmbedder):
+        dim = 2048
+
+        def embed_passages(self, texts):
+            rows = np.zeros((len(texts), self.dim), dtype=np.float32)
+            rows[np.arange(len(texts)), [hash(text) % self.dim for text in texts]] = 1
+            return rows
+
+    documents = [text_document(f"第{n}条这样说。第{n}条那样说。第{n}条不说。", f"{n}.txt") for n in range(300)]
+    embedder = Wide()
+    index_documents(documents[:2], embedder)  # what is loaded once
+    tracemalloc.start()
+    indexed = index_documents(documents, embedder)
+    passages = sum(len(one.vectors) for one in indexed)
+    sentences = sum(len(one.sentence_vectors) for one in indexed)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (passages, sentences) == (300, 900)
+    assert most < 1.5 * (4 * passages + 2 * sentences) * embedder.dim

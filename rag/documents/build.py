@@ -10,8 +10,8 @@ from pathlib import Path
 
 import regex
 
-from rag.documents.clean import clean, mark
-from rag.documents.lines import date_line, display_width, is_terminal, without_bullet
+from rag.documents.articles import Article, articles_of
+from rag.documents.lines import display_width
 from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.documents.readers import Limits, Part, Source, one_line, read_parts
 from rag.documents.readers.part import tidy
@@ -24,28 +24,14 @@ from rag.errors import (
     ScanError,
     UnreadableFileError,
 )
-from rag.text import find_date
 from rag.types import Document, Section
 
 TEXT = "text:"
 """How the sha256 of a document begins that no file holds, so that none is missed when its folder is read again."""
 
-_TITLE_WIDTH = 90.0
-_HEADLINE_WIDTH = 16.0
-_TITLE_AMONG = 4  # a title stands among the first paragraphs
-_MIN_BODY = 60.0  # display width of the text that makes a title line an article's
-_COLUMN_TAG = regex.compile(r"^[【\[][^】\]]{1,20}[】\]]\s*")
 _NAME_DATE = regex.compile(
     r"(?<![\da-zA-Z])(?P<y>(?:19|20)\d{2})(?P<s>[-_.]?)(?P<m>0[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01])(?![\da-zA-Z])"
 )
-_DATED_HEAD = 3  # paragraphs whose own dates may be the document's
-
-
-@dataclass(frozen=True, slots=True)
-class _Article:
-    title: Paragraph | None
-    body: tuple[Paragraph, ...]
-    date: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +79,7 @@ def build(source: Source) -> Reading:
         if isinstance(part, DocumentError):
             failed.append(part)
             continue
-        for article in _articles_of(part):
+        for article in articles_of(part):
             document = _document(article, f"{path}#{counts[path]}", path, sha256, part)
             if document.text:
                 documents.append(document)
@@ -124,16 +110,6 @@ def _without_ocr(sha256: str) -> str:
     return hashlib.sha256(f"{sha256} without OCR".encode()).hexdigest()
 
 
-def _articles_of(part: Part) -> list[_Article]:
-    """What a part holds: several articles only where the format says nothing of its own."""
-    paragraphs = clean(part.paragraphs) if part.loose else mark(part.paragraphs)
-    if part.loose and not part.title and not part.date:
-        return _articles(paragraphs)
-    prose = any(paragraph.kind is not Kind.ITEM for paragraph in paragraphs)  # a table does not open with its title
-    article = _single(paragraphs) if prose else _Article(None, tuple(paragraphs), None)
-    return [replace(article, date=part.date or article.date)]
-
-
 def text_document(text: str, path: str, title: str = "", date: str | None = None) -> Document:
     """A text that is clean already (a paragraph of a Q&A set) as one document, its lines kept as they are.
 
@@ -146,7 +122,7 @@ def text_document(text: str, path: str, title: str = "", date: str | None = None
     ]
     heading = Paragraph((Line(title, 1),), Kind.HEADING, level=1, settled=True) if title else None
     return _document(
-        _Article(heading, tuple(lines), date), f"{path}#0", path, hashlib.sha256(text.encode()).hexdigest(), Part(())
+        Article(heading, tuple(lines), date), f"{path}#0", path, hashlib.sha256(text.encode()).hexdigest(), Part(())
     )
 
 
@@ -158,7 +134,7 @@ def text_as_document(text: str, title: str, date: str | None, metadata: Mapping[
     title = tidy(title) or next((_first_words(tidy(line)) for line in text.split("\n") if tidy(line)), "")
     path = one_line(title).replace("/", "／")  # a slash would make a folder of it
     part = Part(tuple(loose_lines(text)), title=title, date=date, metadata=metadata, loose=True)
-    (article,) = _articles_of(part)
+    (article,) = articles_of(part)
     sha256 = TEXT + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     document = _document(article, f"{path}#0", path, sha256, part)
     if not document.text:
@@ -166,84 +142,10 @@ def text_as_document(text: str, title: str, date: str | None, metadata: Mapping[
     return document
 
 
-# --- articles ----------------------------------------------------------------------------------------------------
-
-
-def _articles(paragraphs: Sequence[Paragraph]) -> list[_Article]:
-    """One article, or several where title, body and date repeat; then what stands outside the pattern is page
-    furniture."""
-    dated = [i for i, paragraph in enumerate(paragraphs) if not paragraph.settled and date_line(paragraph.text)]
-    if len(dated) >= 2:
-        articles = _dated_articles(paragraphs, dated)
-        if len(articles) >= 2:
-            return _without_column_tag(articles)
-    return [_single(paragraphs)]
-
-
-def _dated_articles(paragraphs: Sequence[Paragraph], dated: Sequence[int]) -> list[_Article]:
-    """Articles of the form (title, date, body) or (title, body, date), whichever the dates stand in."""
-    dates_follow_titles = sum(i > 0 and _is_title(paragraphs[i - 1]) for i in dated) * 2 > len(dated)
-    if dates_follow_titles:
-        starts = [i - 1 for i in dated if i > 0 and _is_title(paragraphs[i - 1])]
-        blocks = [paragraphs[a:b] for a, b in zip(starts, [*starts[1:], len(paragraphs)], strict=True)]
-    else:
-        blocks = [paragraphs[a:b] for a, b in zip([0, *(i + 1 for i in dated)], [i + 1 for i in dated], strict=False)]
-    articles = []
-    for block in blocks:
-        title = next((i for i, paragraph in enumerate(block) if _is_title(paragraph)), None)
-        body = [p for p in block[(title or 0) + 1 :] if not date_line(p.text)]
-        if title is not None and sum(display_width(p.text) for p in body) >= _MIN_BODY:
-            date = next(date for p in block if (date := date_line(p.text)))
-            articles.append(_Article(block[title], tuple(body), date))
-    return articles
-
-
-def _is_title(paragraph: Paragraph) -> bool:
-    text = paragraph.text
-    return not date_line(text) and display_width(text) <= _TITLE_WIDTH and not is_terminal(text)
-
-
-def _without_column_tag(articles: Sequence[_Article]) -> list[_Article]:
-    """Titles without the bullet and the tag (【Column】) that all of them carry: those are the site's, not theirs."""
-    titles = [without_bullet(article.title.text) for article in articles if article.title]
-    found = _COLUMN_TAG.match(titles[0])
-    tag = found.group() if found and all(title.startswith(found.group()) for title in titles) else ""
-    named = []
-    for article, title in zip(articles, titles, strict=True):
-        assert article.title is not None
-        text = title.removeprefix(tag) or title
-        line = Line(text, article.title.lines[0].number)
-        named.append(_Article(Paragraph((line,), Kind.HEADING, level=1), article.body, article.date))
-    return named
-
-
-def _single(paragraphs: Sequence[Paragraph]) -> _Article:
-    """The whole file as one article; its title is the first heading, or the first line that could be one."""
-    dated = next(
-        (p for p in [*paragraphs[:_DATED_HEAD], *paragraphs[-1:]] if not p.settled and date_line(p.text)), None
-    )
-    date = date_line(dated.text) if dated else None
-    body = [p for p in paragraphs if p is not dated]
-    head = [p for n, p in enumerate(body[:_TITLE_AMONG]) if n < 2 or (p.kind is Kind.HEADING and p.level == 1)]
-    title = next((p for p in head if p.kind is Kind.HEADING and p.level == 1), None)
-    title = title or next(
-        (p for n, p in enumerate(head) if _is_title(p) and (n == 0 or _is_headline(head[0], p))), None
-    )
-    if date is None:
-        short = [p.text for p in body[:_DATED_HEAD] if p.kind is not Kind.TEXT or display_width(p.text) < _TITLE_WIDTH]
-        date = next((match[0] for match in map(find_date, short) if match), None)
-    return _Article(title, tuple(p for p in body if p is not title), date)
-
-
-def _is_headline(above: Paragraph, line: Paragraph) -> bool:
-    """Whether a line may be the title though another, a caption or a slogan, is printed above it."""
-    return display_width(line.text) >= _HEADLINE_WIDTH and not above.text.endswith((":", "："))
-
-
 # --- layout ------------------------------------------------------------------------------------------------------
 
 
-def _document(article: _Article, key: str, path: str, sha256: str, part: Part) -> Document:
+def _document(article: Article, key: str, path: str, sha256: str, part: Part) -> Document:
     """Paragraphs laid out one a line, the title first; offsets of sections and places kept on the way.
 
     A title that only the format names is no part of the text: it is never quoted.

@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
-"""The same forty facts in every format: right answer and right place for each, and PDF readers side by side.
+"""The same forty facts in every format: right answer and right place for each.
 
-    python -m scripts.measure.formats [--mode fast] [--only PDF] [--office] [--seeds] [--readers]
+    python -m scripts.measure.formats [--mode fast] [--only PDF] [--office] [--seeds] [--wrong]
 
 Each format is a store of its own, asked all forty questions; nothing is abstained from. Scans are the PDFs as a scanner
 gives them back: 200 dots an inch, askew, blurred, noisy, as JPEG; they need rag[ocr] and a Chinese font of the system
 (Debian: fonts-noto-cjk). `--seeds` prints the seeds in two columns, scans them, and asks the development half of their
 questions of each, beside the text files. `--office` adds the PDFs that LibreOffice makes of the Word, PowerPoint and
 Excel files (Debian: libreoffice-writer, -calc, -impress), of which only the slides have pages that are known before.
-`--readers` compares the PDF readers that are not ours, where they are installed (pip install pdfplumber pypdf
-pdfminer.six): the share of facts that stand in their text in one piece, and time a page.
+`--wrong` shows each question that was answered wrongly, with the sentence shown.
 """
 
 import argparse
@@ -19,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +40,7 @@ from rag.models import load_embedder, load_reader
 from rag.settings import Settings, load_settings
 from rag.store import open_store
 from rag.text import simplify
-from rag.types import Answer, Embedder, Mode, Reader
+from rag.types import Answer, Citation, Embedder, Mode, Reader
 from tests.documents.corpus import FACTS, MAKERS, Fact, Made, pdf, slides, word, workbook
 
 SEEDS = Path(__file__).parents[2] / "seeds"
@@ -64,7 +63,7 @@ def main() -> None:
     options.add_argument("--only", default="", help="formats whose name holds this")
     options.add_argument("--office", action="store_true", help="also the PDFs that LibreOffice makes of Office files")
     options.add_argument("--seeds", action="store_true", help="also the seeds, printed and scanned")
-    options.add_argument("--readers", action="store_true", help="also PDF readers side by side")
+    options.add_argument("--wrong", action="store_true", help="also what was answered wrongly")
     given = options.parse_args()
     settings = load_settings(min_confidence=0.0)
     embedder, reader = load_embedder(settings), load_reader(settings) if given.mode == "accurate" else None
@@ -73,23 +72,19 @@ def main() -> None:
         makers |= _by_office()
     print("| format | right answer | right place | seconds to read |\n|---|--:|--:|--:|")
     for kind, make in makers.items():
-        row = _measured(kind, make(), settings, embedder, reader, given.mode)
+        row, wrong = measured(kind, make(), settings, embedder, reader, given.mode)
         placed = "–" if row.placed is None else f"{row.placed:.3f}"
         print(f"| {row.kind} | {row.right:.3f} | {placed} | {row.seconds:.2f} |", flush=True)
+        if given.wrong:
+            print("".join(f"    {question} {shown}\n" for question, shown in wrong.items()), end="", flush=True)
     if given.seeds:
         _ask_seeds(settings, embedder, reader, given.mode)
-    if given.readers:
-        _compare_readers()
 
 
-def _compare_readers() -> None:
-    print("\n| PDF reader | facts, one column | facts, two columns | ms a page |\n|---|--:|--:|--:|")
-    for name, read in _readers().items():
-        one, two = (_read(read, pdf(columns=columns).data) for columns in (1, 2))
-        print(f"| {name} | {one[0]:.3f} | {two[0]:.3f} | {1000 * (one[1] + two[1]) / 16:.0f} |", flush=True)
-
-
-def _measured(kind: str, made: Made, settings: Settings, embedder: Embedder, reader: Reader | None, mode: Mode) -> Row:
+def measured(
+    kind: str, made: Made, settings: Settings, embedder: Embedder, reader: Reader | None, mode: Mode
+) -> tuple[Row, dict[str, str]]:
+    """The row, and of each question answered wrongly what was shown."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = folder / made.name
@@ -103,12 +98,18 @@ def _measured(kind: str, made: Made, settings: Settings, embedder: Embedder, rea
             assistant = LocalAssistant(store, embedder, settings, reader=reader)
             answers = {fact: assistant.ask(fact.question, mode=mode) for fact in FACTS}
     right = [fact for fact, answer in answers.items() if _is_right(fact, answer)]
-    placed = sum(answers[fact].citations[0].locator == made.places[fact] for fact in right) if made.places else None
-    return Row(kind, len(right) / len(FACTS), None if placed is None else placed / len(FACTS), seconds)
+    placed = sum(_is_placed(fact, answers[fact].citations[0], made) for fact in right) if made.places else None
+    row = Row(kind, len(right) / len(FACTS), None if placed is None else placed / len(FACTS), seconds)
+    return row, {fact.question: answer.text for fact, answer in answers.items() if fact not in right}
 
 
 def _is_right(fact: Fact, answer: Answer) -> bool:
     return bool(answer.citations) and fact.value in simplify(answer.citations[0].quote)
+
+
+def _is_placed(fact: Fact, citation: Citation, made: Made) -> bool:
+    member = citation.path.removeprefix(f"{made.name}/")
+    return citation.locator == made.repeated.get(member, made.places)[fact]
 
 
 def _by_office() -> dict[str, Callable[[], Made]]:
@@ -163,34 +164,47 @@ SCANS: dict[str, Callable[[], Made]] = {
 
 
 def _ask_seeds(settings: Settings, embedder: Embedder, reader: Reader | None, mode: Mode) -> None:
-    """The development half that the seeds answer, nothing abstained from: right answers, and right file cited."""
-    questions = [one for one in open_set(SEEDS / "qa.jsonl").questions() if one.split == "dev" and one.answerable]
     texts = {file.name: file.read_bytes() for file in sorted(SEEDS.glob("*.txt"))}
-    printed = {name: print_in_columns(_as_written(SEEDS / name)) for name in texts}
-    print(f"\n| seeds, {len(questions)} questions | right answer | right file | seconds to read |\n|---|--:|--:|--:|")
+    printed = printed_seeds()
+    print("\n| seeds | right answer | right file | seconds to read |\n|---|--:|--:|--:|")
     for kind, files in (
         ("text", texts),
         ("PDF, two columns", printed),
         ("scan, two columns", {name: scanned(Made(name, data, {})).data for name, data in printed.items()}),
     ):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name, "seeds")
-            folder.mkdir()
-            for file, data in files.items():  # a PDF under the name that the questions give: what it holds decides
-                (folder / file).write_bytes(data)
-            with open_store(Path(name, "vectorstore"), fingerprint_of(embedder), write=True) as store:
-                began = time.perf_counter()
-                ingest([folder], store, embedder, base=Path(name), limit_mb=100)
-                seconds = time.perf_counter() - began
-                assistant = LocalAssistant(store, embedder, settings, reader=reader)
-                answers = [assistant.ask(one.question, one.history, mode=mode) for one in questions]
-        right = [is_right(one, answer) for one, answer in zip(questions, answers, strict=True)]
-        cited = [
-            bool(answer.citations) and citation_is_right(answer.citations[0], one.documents, ())
-            for one, answer in zip(questions, answers, strict=True)
-            if one.documents
-        ]
-        print(f"| {kind} | {np.mean(right):.3f} | {np.mean(cited):.3f} | {seconds:.0f} |", flush=True)
+        right, cited, seconds = ask_seeds(files, settings, embedder, reader, mode)
+        print(f"| {kind} | {right:.3f} | {cited:.3f} | {seconds:.0f} |", flush=True)
+
+
+def ask_seeds(
+    files: Mapping[str, bytes], settings: Settings, embedder: Embedder, reader: Reader | None, mode: Mode
+) -> tuple[float, float, float]:
+    """(right answers, right file cited, seconds to read) over the questions of the development half that the seeds
+    answer, nothing abstained from. Whatever a file holds, it has the name that the questions give."""
+    questions = [one for one in open_set(SEEDS / "qa.jsonl").questions() if one.split == "dev" and one.answerable]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "seeds")
+        folder.mkdir()
+        for file, data in files.items():
+            (folder / file).write_bytes(data)
+        with open_store(Path(name, "vectorstore"), fingerprint_of(embedder), write=True) as store:
+            began = time.perf_counter()
+            ingest([folder], store, embedder, base=Path(name), limit_mb=100)
+            seconds = time.perf_counter() - began
+            assistant = LocalAssistant(store, embedder, settings, reader=reader)
+            answers = [assistant.ask(one.question, one.history, mode=mode) for one in questions]
+    right = [is_right(one, answer) for one, answer in zip(questions, answers, strict=True)]
+    cited = [
+        bool(answer.citations) and citation_is_right(answer.citations[0], one.documents, ())
+        for one, answer in zip(questions, answers, strict=True)
+        if one.documents
+    ]
+    return float(np.mean(right)), float(np.mean(cited)), seconds
+
+
+def printed_seeds() -> dict[str, bytes]:
+    """The files of the seeds as PDFs of two columns, by name."""
+    return {file.name: print_in_columns(_as_written(file)) for file in sorted(SEEDS.glob("*.txt"))}
 
 
 def _as_written(file: Path) -> str:
@@ -230,55 +244,6 @@ def _typeset(paragraph: str) -> Iterator[tuple[float, str]]:
         line += piece
     if line:
         yield indent, line
-
-
-# --- PDF readers side by side ------------------------------------------------------------------------------------
-
-
-def _readers() -> dict[str, Callable[[bytes], str]]:
-    found: dict[str, Callable[[bytes], str]] = {"ours, on PDFium": _ours}
-    for name, read in (("pdfplumber", _pdfplumber), ("pypdf", _pypdf), ("pdfminer.six", _pdfminer)):
-        try:
-            read(pdf().data)
-        except ImportError:
-            print(f"{name} is not installed: it is left out.", file=sys.stderr)
-        else:
-            found[name] = read
-    return found
-
-
-def _read(read: Callable[[bytes], str], data: bytes) -> tuple[float, float]:
-    """(share of the facts that stand in the text in one piece, seconds)."""
-    began = time.perf_counter()
-    text = "".join(read(data).split())
-    seconds = time.perf_counter() - began
-    return sum(fact.sentence in text for fact in FACTS) / len(FACTS), seconds
-
-
-def _ours(data: bytes) -> str:
-    with tempfile.TemporaryDirectory() as name:
-        file = Path(name, "a.pdf")
-        file.write_bytes(data)
-        return "\n".join(document.text for document in read_documents(file, "a.pdf", 100))
-
-
-def _pdfplumber(data: bytes) -> str:
-    import pdfplumber
-
-    with pdfplumber.open(io.BytesIO(data)) as document:
-        return "\n".join(page.extract_text() for page in document.pages)
-
-
-def _pypdf(data: bytes) -> str:
-    import pypdf
-
-    return "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages)
-
-
-def _pdfminer(data: bytes) -> str:
-    from pdfminer.high_level import extract_text
-
-    return str(extract_text(io.BytesIO(data)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,12 +52,14 @@ SECTIONS = tuple((town, tuple(fact for fact in FACTS if fact.town == town)) for 
 
 @dataclass(frozen=True)
 class Made:
-    """A file: its name, its bytes, and the locator of each fact (of the whole document where `path` is a member)."""
+    """A file: its name, its bytes, and the locator of each fact in it, or in its `member`; also that in other members
+    which repeat the facts."""
 
     name: str
     data: bytes
     places: Mapping[Fact, str]
     member: str = ""
+    repeated: Mapping[str, Mapping[Fact, str]] = field(default_factory=dict)
 
 
 def lines() -> list[str]:
@@ -160,8 +162,10 @@ def letter() -> Made:
     found = lines()[1:]
     message.set_content("\n\n".join(found))
     message.add_alternative(f"<p>{FILLER}</p>", subtype="html")
-    message.add_attachment(text("utf-8", "附件.txt").data, maintype="text", subtype="plain", filename="附件.txt")
-    return Made("a.eml", message.as_bytes(), _by_line(found, step=2))
+    attached = text("utf-8", "附件.txt")
+    message.add_attachment(attached.data, maintype="text", subtype="plain", filename=attached.name)
+    places = {attached.name: attached.places}
+    return Made("a.eml", message.as_bytes(), _by_line(found, step=2), repeated=places)
 
 
 def word() -> Made:

@@ -74,7 +74,7 @@ def test_the_fields_of_records_can_be_named() -> None:
     documents = read("a.jsonl", data, fields=fields)
     assert [(d.title, d.date, d.unit, d.places) for d in documents][1] == ("名称", "2031-05-06", "L", ((0, 2),))
     assert documents[0].sha256 != read("a.jsonl", data)[0].sha256
-    assert "a.b: 正文写在这里" in read("a.jsonl", data)[0].text
+    assert "a.b：正文写在这里" in read("a.jsonl", data)[0].text
     with pytest.raises(NoFieldError, match="field nowhere"):
         read("a.jsonl", data, fields={"text": "nowhere"})
 
@@ -122,7 +122,7 @@ def test_figures_are_told_as_excel_shows_them() -> None:
     out = io.BytesIO()
     book.save(out)
     (sheet,) = read("a.xlsx", out.getvalue())
-    assert sheet.text.split("\n") == ["项目 | 2030 | 2031", "项目: 增速, 2030: 12.5%, 2031: 1,234,567.50"]
+    assert sheet.text.split("\n") == ["项目 | 2030 | 2031", "增速，2030：12.5%，2031：1,234,567.50。"]
 
 
 @pytest.mark.parametrize("encoding", ["big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "koi8_r", "cp1252"])

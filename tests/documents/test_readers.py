@@ -89,3 +89,32 @@ def test_a_paragraph_goes_on_where_the_print_shows_it() -> None:
     pieces = [Piece(100 + a, 15 * n, 100 + b, 15 * n + 10, 10, text) for n, (a, b, text) in enumerate(lines)]
     found = [len(paragraph.lines) for paragraph in paragraphs_of([printed_lines(pieces)])]
     assert found == [4, 2, 2, 1, 1]
+
+
+def rows(name: str, source: str) -> list[str]:
+    return [paragraph.text for paragraph in paragraphs(name, source)]
+
+
+def test_a_row_reads_as_a_sentence_in_the_punctuation_of_its_script() -> None:
+    assert rows("a.csv", "地区,茶叶,人口\n白鹭县,198吨,3万\n") == [
+        "地区 | 茶叶 | 人口",
+        "白鹭县，茶叶：198吨，人口：3万。",
+    ]
+    assert rows("a.csv", "town,tea\nHeron,198 t\n")[1] == "Heron, tea: 198 t."
+    assert rows("a.json", '[{"town": "Heron", "tea": {"2031": "198 t"}}]') == ["Heron, tea.2031: 198 t."]
+
+
+def test_a_first_cell_that_names_nothing_keeps_its_header() -> None:
+    assert rows("a.csv", "编号,姓名\n17,张三\n")[1] == "编号：17，姓名：张三。"
+    assert rows("a.json", '{"状态": "正常"}') == ["状态：正常。"]
+    assert rows("a.csv", "说明,页\n这里说了一句话。,3\n")[1] == "说明：这里说了一句话。，页：3。"
+
+
+def test_rows_of_a_web_page_stay_whatever_their_punctuation() -> None:
+    cells = "".join(f"<tr><td>town {n}</td><td>{n + 100} t</td></tr>" for n in range(9))
+    prose = f"<p>{'This part was checked by the office in charge, item by item. ' * 3}</p>"
+    table = f"<table><tr><th>Town</th><th>Tea</th></tr>{cells}</table>"
+    page = f"<html><body><h1>Table</h1>{prose}{table}{prose}</body></html>"
+    assert [text for text in rows("a.html", page) if "Tea: " in text] == [
+        f"town {n}, Tea: {n + 100} t." for n in range(9)
+    ]

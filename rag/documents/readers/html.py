@@ -89,7 +89,7 @@ def _own(source: Source, tree: Any, found: list[Paragraph]) -> list[Paragraph]:
 
 def _stays(block: Paragraph) -> bool:
     """Headings and rows of tables within the text, which an extractor words otherwise than we do."""
-    return block.kind is Kind.HEADING or ": " in block.text
+    return block.kind is Kind.HEADING or (block.kind is Kind.ITEM and regex.search("[:：]", block.text) is not None)
 
 
 def _within(block: Paragraph, form: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.documents.readers.part import Part, Source, tidy
+from rag.documents.readers.tables import sentence_of
 from rag.documents.readers.text import loose_lines, text_of
 from rag.errors import NoFieldError, QASetFoundError
 from rag.text import find_date
@@ -97,8 +98,8 @@ def _at(record: Any, name: str) -> Any:
 
 
 def _sentence(record: Any) -> str:
-    """A record as "name: value, name: value", what lies within it with a dot."""
-    pieces: list[str] = []
+    """A record as a row of a table reads, what lies within it with a dot."""
+    cells: list[tuple[str, str]] = []
     waiting: list[tuple[str, Any]] = [("", record)]
     while waiting:
         name, value = waiting.pop()
@@ -107,8 +108,8 @@ def _sentence(record: Any) -> str:
         elif isinstance(value, list):
             waiting.extend((name, one) for one in reversed(value))
         elif value is not None and (said := tidy(" ".join(_said(value).split()))):
-            pieces.append(f"{name}: {said}" if name else said)
-    return ", ".join(pieces)
+            cells.append((name, said))
+    return sentence_of(cells)
 
 
 def _said(value: object) -> str:
