@@ -23,6 +23,7 @@ from rag.errors import ModelBuildError, ModelMissingError
 from rag.models.bert import bert_tensors
 from rag.models.encoder import OnnxEmbedder
 from rag.models.layout import (
+    ACTIVATIONS_FILE,
     DATA_FILE,
     EMBEDDER_FOLDER,
     GRAPH_FILE,
@@ -33,7 +34,16 @@ from rag.models.layout import (
     READER_FOLDER,
     READER_WEIGHTS_FILE,
 )
-from rag.models.numbers import fused_tensors, packaged, quantise, read_order, write_numbers
+from rag.models.numbers import (
+    activation_numbers,
+    divided,
+    fused_tensors,
+    packaged,
+    quantise,
+    read_activations,
+    read_order,
+    write_numbers,
+)
 from rag.models.parity import MIN_COSINE, worst_cosine
 from rag.models.trained import HEAD, read_trained
 from rag.models.unigram import write_unigram
@@ -44,7 +54,7 @@ Progress = Callable[[str, int, int], None]
 
 STAGES = ("weights", "quantise", "check", "reader")
 
-_BUILD = "3"  # grows when the code makes other files of the same package files
+_BUILD = "4"  # grows when the code makes other files of the same package files
 
 
 def built_model(cache: Path, progress: Progress = lambda *_: None, *, build: bool = True) -> Path:
@@ -73,7 +83,7 @@ def built_model(cache: Path, progress: Progress = lambda *_: None, *, build: boo
 def build_name() -> str:
     """The built folder's name, with a checksum of all that it is made from; 10 ms, once a process."""
     digest = hashlib.sha256(f"{_BUILD} {WEIGHTS_SHA256}".encode())
-    for name in (GRAPH_FILE, ORDER_FILE, PARITY_FILE, READER_WEIGHTS_FILE):
+    for name in (GRAPH_FILE, ORDER_FILE, ACTIVATIONS_FILE, PARITY_FILE, READER_WEIGHTS_FILE):
         digest.update(packaged(name))
     return f"e5-small-int8-{digest.hexdigest()[:12]}"
 
@@ -114,12 +124,13 @@ def write_models(target: Path, report: Callable[[str], None]) -> None:
         (target / name).mkdir()
         (target / name / GRAPH_FILE).write_bytes(packaged(GRAPH_FILE))
     base = bert_tensors(weights)
-    fused = fused_tensors(base)
+    activations = read_activations(EMBEDDER_FOLDER)
+    fused = divided(fused_tensors(base), activations)
     # Where a processor has no int8 dot product (x86 before VNNI), products of full 8-bit weights overflow their
     # 16-bit sums. Weights of 7 bits do not, and lose little.
     for seven_bits in (False, True):
         report("quantise")
-        numbers = quantise(fused, order, seven_bits)
+        numbers = {**quantise(fused, order, seven_bits), **activation_numbers(activations)}
         write_numbers(numbers, order, target / EMBEDDER_FOLDER / DATA_FILE)
         report("check")
         worst = worst_cosine(OnnxEmbedder(target))
@@ -129,9 +140,10 @@ def write_models(target: Path, report: Callable[[str], None]) -> None:
         raise ValueError(f"cosine to float32 is {worst:.4f}, under {MIN_COSINE}")
     report("reader")
     trained = read_trained()
-    read = fused_tensors(base | trained)
+    activations = read_activations(READER_FOLDER)
+    read = divided(fused_tensors(base | trained), activations)
     changed = {name: values for name, values in read.items() if not np.array_equal(values, fused[name])}
-    numbers = {**numbers, **quantise(changed, order, seven_bits)}
+    numbers = {**numbers, **quantise(changed, order, seven_bits), **activation_numbers(activations)}
     write_numbers(numbers, order, target / READER_FOLDER / DATA_FILE)
     np.save(target / HEAD_FILE, np.vstack([trained[HEAD[0]].T, trained[HEAD[1]][None, :]]))
 

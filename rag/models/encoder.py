@@ -22,13 +22,17 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
 
+_SHORT = 96  # tokens; a longer text gains nothing from company
+_STEP = 8  # tokens that a short text may be filled up by, less one
+_TOGETHER = 512  # tokens of short texts in a call
+
 
 class OnnxEmbedder:
     """int8 multilingual-e5-small; meets `rag.types.Embedder`. May be used from several threads.
 
-    A text is encoded by itself, never in a batch: activations are quantised by the range of the whole batch, so batch
-    mates would change its vector (cosine 0.998, as much as int8 itself costs), and the same text must give the same
-    bytes wherever it stands. Instead each core takes a text of its own, which is as fast as batches of whole passages.
+    The same text gives the same bytes wherever it stands. Activations become bytes by fixed ranges, so texts that share
+    a call do not meet in them. Short texts of about the same length share one, since a third to a half of what one of
+    them takes alone is fetching the weights; a long text has a call of its own. Each core takes calls of its own.
 
     A text over `max_tokens` is read in windows and none of it is lost: its vector is the mean of the windows' means,
     weighted by their tokens, as in the engine that the weights come with.
@@ -64,25 +68,31 @@ class OnnxEmbedder:
         return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), dtype=np.float32)
 
     def _embed(self, prompt: str, texts: Sequence[str]) -> Vectors:
-        if len(texts) == 1 or self._threads == 1:
-            rows = [self._vector(prompt + text, self._together) for text in texts]
+        windows = [_windows(self._tokenizer.encode(prompt + text)) for text in texts]
+        rows = [row for one in windows for row in one]
+        means = self._means(rows)
+        weights = np.array([[max(len(row) - 2, 1)] for row in rows], dtype=np.float32)
+        ends = np.cumsum([len(one) for one in windows], dtype=int)
+        sums = [(weights[a:b] * means[a:b]).sum(axis=0) for a, b in zip([0, *ends], ends, strict=False)]
+        return np.array([_unit(one) for one in sums], dtype=np.float32).reshape(len(texts), self.dim)
+
+    def _means(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """The last layer's mean over the tokens of each row, <s> and </s> included: [rows, dim]."""
+        means = np.empty((len(rows), self.dim), dtype=np.float32)
+
+        def read(batch: Sequence[int], session: onnxruntime.InferenceSession) -> None:
+            hidden = np.asarray(session.run(None, feed([rows[place] for place in batch]))[0])
+            for place, layer in zip(batch, hidden, strict=True):
+                means[place] = layer[: len(rows[place])].mean(axis=0)
+
+        batches = together([len(row) for row in rows])
+        if len(batches) == 1 or self._threads == 1:
+            for batch in batches:
+                read(batch, self._together)
         else:
             with ThreadPoolExecutor(self._threads) as pool:
-                rows = list(pool.map(lambda text: self._vector(prompt + text, self._apart), texts))
-        return np.array(rows, dtype=np.float32).reshape(len(texts), self.dim)
-
-    def _vector(self, text: str, session: onnxruntime.InferenceSession) -> NDArray[np.float32]:
-        return _pool(self._read(self._tokenizer.encode(text), session))
-
-    def _read(self, ids: list[int], session: onnxruntime.InferenceSession) -> list[NDArray[np.float32]]:
-        """The last layer for each window of a text: float32 [tokens, dim], <s> and </s> of the window included."""
-        first, *content, last = ids
-        size = MAX_TOKENS - 2
-        windows = []
-        for start in range(0, max(len(content), 1), size):
-            row = feed([first, *content[start : start + size], last])
-            windows.append(np.asarray(session.run(None, row)[0])[0])
-        return windows
+                list(pool.map(lambda batch: read(batch, self._apart), batches))
+        return means
 
     @cached_property
     def _apart(self) -> onnxruntime.InferenceSession:
@@ -90,10 +100,37 @@ class OnnxEmbedder:
         return open_session(self._folder / EMBEDDER_FOLDER, 1)
 
 
-def feed(ids: Sequence[int]) -> dict[str, NDArray[np.int64]]:
-    """What a graph takes in for one row of token ids."""
-    row = np.array([ids], dtype=np.int64)
-    return {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
+def together(lengths: Sequence[int]) -> list[list[int]]:
+    """Which rows share a call, by their places, given their tokens; the longest come first.
+
+    A row over _SHORT tokens is read alone. A shorter one is filled up to a multiple of _STEP, whether it has company or
+    not: what it gives must depend on its own length only.
+    """
+    short: dict[int, list[int]] = {}
+    batches = []
+    for place, length in enumerate(lengths):
+        if length > _SHORT:
+            batches.append([place])
+        else:
+            short.setdefault(_filled(length), []).append(place)
+    for length, places in sorted(short.items(), reverse=True):
+        most = _TOGETHER // length
+        batches += [places[start : start + most] for start in range(0, len(places), most)]
+    return batches
+
+
+def _filled(length: int) -> int:
+    return -(-length // _STEP) * _STEP if length <= _SHORT else length
+
+
+def feed(rows: Sequence[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
+    """What a graph takes in for rows of token ids, which share a length when filled up."""
+    ids = np.zeros((len(rows), _filled(max(map(len, rows)))), dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = row
+        mask[place, : len(row)] = 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
 
 
 def open_session(folder: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -108,9 +145,11 @@ def open_session(folder: Path, threads: int) -> onnxruntime.InferenceSession:
         raise ModelBuildError(path=folder.parent, reason=str(error)) from error
 
 
-def _pool(windows: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The mean of the windows' means, weighted by their tokens without <s> and </s>; unit length, [dim]."""
-    return _unit(np.sum([max(len(window) - 2, 1) * window.mean(axis=0) for window in windows], axis=0))
+def _windows(ids: list[int]) -> list[list[int]]:
+    """A text's tokens as rows that the encoder can read: each with the text's <s> and </s>, and none of it lost."""
+    first, *content, last = ids
+    size = MAX_TOKENS - 2
+    return [[first, *content[start : start + size], last] for start in range(0, max(len(content), 1), size)]
 
 
 def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 MODEL_NAME = "multilingual-e5-small"
 
-EMBEDDER_NAME = f"{MODEL_NAME}-int8-1"
+EMBEDDER_NAME = f"{MODEL_NAME}-int8-2"
 """The built model in a store's fingerprint; the last number grows when its vectors change."""
 
 READER_NAME = f"{MODEL_NAME}-reader"
@@ -16,6 +16,7 @@ PROMPTS = {"query": "query: ", "passage": "passage: ", "document": "passage: "}
 # In the package. All of it counts in the name of the built folder: see rag.models.build.
 GRAPH_FILE = "encoder.onnx"  # what is computed, without the numbers; one graph for the embedder and the reader
 ORDER_FILE = "encoder.json"  # the numbers that DATA_FILE holds, in its order: [name, type, shape]
+ACTIVATIONS_FILE = "activations.safetensors"  # how activations become bytes: see rag.models.numbers
 PARITY_FILE = "parity.npy"  # the float32 model's vectors of PARITY_SENTENCES
 READER_WEIGHTS_FILE = "reader.safetensors"  # what training changed
 

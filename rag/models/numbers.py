@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load
 
-from rag.models.layout import ORDER_FILE
+from rag.models.layout import ACTIVATIONS_FILE, ORDER_FILE
 
 Floats = NDArray[np.float32]
 Numbers = Mapping[str, NDArray[np.generic]]
@@ -22,6 +23,9 @@ Order = Sequence[tuple[str, str, list[int]]]
 """(name in the graph, numpy's name of the type, shape) of each tensor of the data file, which has nothing between."""
 
 QUANTISED, SCALE, ZERO_POINT = "_quantized", "_scale", "_zero_point"  # behind a tensor's name: quantize_dynamic's words
+
+INPUT_SCALE, INPUT_ZERO_POINT, INPUT_FACTOR = ".input_scale", ".input_zero_point", ".input_factor"
+"""Behind a product's name: how what it takes in becomes bytes."""
 
 _ROWS = 8192  # of a table at once: the word embeddings are 384 MB
 
@@ -90,6 +94,44 @@ def quantise_table(values: Floats) -> tuple[NDArray[np.uint8], Floats, NDArray[n
         block = np.round(values[row : row + _ROWS] / scale) + np.float32(zero)
         whole[row : row + _ROWS] = np.clip(block, 0, 255, out=block)
     return whole, np.array(scale), np.array(zero)
+
+
+def read_activations(which: str) -> dict[str, NDArray[np.float32]]:
+    """What was measured of the activations of the model whose folder is called `which`, by product: its range [2], and
+    where it is evened, under `product.input_factor`, the factors of its channels [inputs]."""
+    mark = f"{which}/"
+    kept = load(packaged(ACTIVATIONS_FILE))
+    return {
+        name.removeprefix(mark): values.astype(np.float32) for name, values in kept.items() if name.startswith(mark)
+    }
+
+
+def evened(product: str) -> bool:
+    """Whether the channels of what a product takes in are multiplied by factors: in the feed-forward layers."""
+    return ".attention." not in product
+
+
+def activation_numbers(activations: Mapping[str, Floats]) -> Numbers:
+    """For each product the scale and the zero point of the bytes that it takes in, and the factors before that.
+
+    0 is a byte and lies in the range; values outside the range become its ends.
+    """
+    numbers: dict[str, NDArray[np.generic]] = {}
+    for name, values in activations.items():
+        if name.endswith(INPUT_FACTOR):
+            numbers[name] = values
+            continue
+        low, high = (float(end) for end in values)
+        scale = (high - low) / 255
+        numbers[name + INPUT_SCALE] = np.array(scale, np.float32)
+        numbers[name + INPUT_ZERO_POINT] = np.array(np.round(-low / scale), np.uint8)
+    return numbers
+
+
+def divided(fused: Mapping[str, Floats], activations: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The `fused` tensors with the weights of each evened product divided by the factors of its inputs."""
+    factors = {name.replace(INPUT_FACTOR, ".weight"): values for name, values in activations.items()}
+    return {name: values / factors[name][:, None] if name in factors else values for name, values in fused.items()}
 
 
 def write_numbers(numbers: Numbers, order: Order, path: Path) -> None:

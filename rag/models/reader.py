@@ -36,5 +36,5 @@ class OnnxReader:
         self, question: str, context: str, text: str, sentences: Sequence[tuple[int, int]]
     ) -> tuple[SentenceReading, ...]:
         row = lay_out(self._tokenizer, question, context, text)
-        hidden = np.asarray(self._session.run(None, feed(row.ids))[0])[0]
+        hidden = np.asarray(self._session.run(None, feed([row.ids]))[0])[0, : len(row.ids)]
         return read_scores(row, sentences, hidden @ self._weights + self._bias)

@@ -6,8 +6,8 @@
 
 The order is what makes the model fast. sentence-transformers exports and fuses it (O3: attention, skip + layer norm,
 GELU), and the fused graph is then quantised; its own quantiser would take the unfused one, for half the speed. Weights
-become int8 per channel, the embedding tables too; activations are quantised at run time. Then the graph is taken as
-ONNX Runtime rewrites it when loading, which makes loading fast.
+become int8 per channel, the embedding tables too. Then the graph is taken as ONNX Runtime rewrites it when loading,
+which makes loading fast, and rewritten once more (scripts.maintain.rewrite): activations are quantised by fixed ranges.
 
 Last, the numbers are taken out: each has its place in a data file beside the graph, and that is mapped into memory.
 rag.models.build writes it, for the embedder and for the reader. Both have the same graph, with 8-bit and with 7-bit
@@ -36,6 +36,7 @@ from rag.models.numbers import fused_tensors
 from rag.models.parity import PARITY_SENTENCES
 from rag.models.weights import find_weights, read_weights
 from scripts.corpora import ROOT
+from scripts.maintain.rewrite import rewrite
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -51,7 +52,9 @@ def write_graph(out: Path, float32: Path | None = None) -> None:
         fused, vectors = export(scratch)
         if float32:
             float32.write_bytes(fused.read_bytes())
-        graph, order = emptied(quantised(fused, scratch, seven_bits=False))
+        model = quantised(fused, scratch, seven_bits=False)
+        rewrite(model)
+        graph, order = emptied(model)
     (out / GRAPH_FILE).write_bytes(graph)
     lines = ",\n".join(json.dumps(one) for one in order)
     (out / ORDER_FILE).write_text(f"[\n{lines}\n]\n", encoding="utf-8")

@@ -81,4 +81,4 @@ def test_nearest_is_what_speaks_of_it(any_embedder: Embedder) -> None:
 def test_name_is_stable(any_embedder: Embedder) -> None:
     assert any_embedder.name == any_embedder.name != ""
     if isinstance(any_embedder, OnnxEmbedder):
-        assert any_embedder.name == "multilingual-e5-small-int8-1"
+        assert any_embedder.name == "multilingual-e5-small-int8-2"

@@ -1,4 +1,5 @@
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 from rag.errors import ModelBuildError
 from rag.models.build import verify_model
-from rag.models.encoder import OnnxEmbedder
+from rag.models.encoder import OnnxEmbedder, feed, together
 from rag.models.hub import SentenceTransformerEmbedder
 from rag.models.layout import DATA_FILE, EMBEDDER_FOLDER, GRAPH_FILE, PIECES_FILE, SCORES_FILE, UNIGRAM_FILE
 from rag.models.parity import PARITY_SENTENCES
@@ -90,6 +91,33 @@ def test_the_same_bytes_with_any_number_of_threads(
     other = OnnxEmbedder(built, threads)
     assert other.embed_passages(texts).tobytes() == onnx.embed_passages(texts).tobytes()
     assert other.embed_questions(texts[:1]).tobytes() == onnx.embed_questions(texts[:1]).tobytes()
+
+
+def test_the_same_bytes_in_any_company(onnx: OnnxEmbedder) -> None:
+    """Texts of all lengths up to where they are read alone, and some over it, in ever other company."""
+    texts = [LONG[count : 2 * count + 1] for count in range(0, 130, 3)]
+    alone = {text: onnx.embed_passages([text])[0].tobytes() for text in texts}
+    draw = random.Random(0)
+    for size in (2, 5, 11, len(texts)):
+        chosen = draw.sample(texts, size)
+        assert [one.tobytes() for one in onnx.embed_passages(chosen)] == [alone[text] for text in chosen]
+
+
+def test_only_short_rows_share_a_call_and_each_is_read_once() -> None:
+    lengths = [3, 400, 8, 9, 96, 97, 16, *[30] * 40]
+    batches = together(lengths)
+    assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
+    for batch in batches:
+        rows = [[1] * lengths[place] for place in batch]
+        fed = feed(rows)
+        assert (
+            fed["input_ids"].shape == fed["attention_mask"].shape == (len(batch), feed(rows[:1])["input_ids"].shape[1])
+        )
+        assert fed["attention_mask"].sum(axis=1).tolist() == [lengths[place] for place in batch]
+    assert [1] in batches
+    assert [0, 2] in batches
+    assert [3, 6] in batches
+    assert max(map(len, batches)) == 16  # of 32 tokens
 
 
 def test_several_callers_at_once(onnx: OnnxEmbedder, texts: list[str]) -> None:

@@ -20,7 +20,19 @@ from rag.models.layout import (
     PARITY_FILE,
     READER_FOLDER,
 )
-from rag.models.numbers import Numbers, fused_tensors, packaged, quantise, read_order
+from rag.models.numbers import (
+    INPUT_FACTOR,
+    INPUT_SCALE,
+    Numbers,
+    activation_numbers,
+    divided,
+    evened,
+    fused_tensors,
+    packaged,
+    quantise,
+    read_activations,
+    read_order,
+)
 from rag.models.trained import read_trained
 from rag.models.weights import Weights
 from scripts.maintain.graphs import quantised
@@ -44,6 +56,23 @@ def test_the_packaged_graph_holds_no_numbers_and_names_their_places() -> None:
         assert onnx.helper.tensor_dtype_to_np_dtype(one.data_type) == kind
         assert place == {"location": DATA_FILE, "offset": str(offset), "length": str(size)}
         offset += size
+
+
+def test_no_activation_s_range_depends_on_what_is_read_together() -> None:
+    kinds = {node.op_type for node in onnx.load_from_string(packaged(GRAPH_FILE)).graph.node}
+    assert "MatMulIntegerToFloat" in kinds
+    assert not {one for one in kinds if one.startswith("Dynamic")}
+
+
+@pytest.mark.parametrize("which", [EMBEDDER_FOLDER, READER_FOLDER])
+def test_each_product_has_a_range(which: str) -> None:
+    taken = {name.removesuffix(INPUT_SCALE) for name, _, _ in read_order() if name.endswith(INPUT_SCALE)}
+    found = read_activations(which)
+    factors = {name: values for name, values in found.items() if name.endswith(INPUT_FACTOR)}
+    assert found.keys() - factors == taken
+    assert factors.keys() == {name + INPUT_FACTOR for name in taken if evened(name)}
+    assert all(low <= 0 < high for low, high in (found[name] for name in taken))
+    assert all(values.min() > 0 for values in factors.values())
 
 
 @pytest.fixture(scope="module")
@@ -87,19 +116,21 @@ def tensors(weights: Weights) -> Mapping[str, np.ndarray]:
 def test_built_numbers_are_those_of_onnx_runtime(
     made: Path, tensors: Mapping[str, np.ndarray], built: Path, tmp_path: Path, which: str, seven_bits: bool
 ) -> None:
-    fused = fused_tensors(tensors if which == EMBEDDER_FOLDER else {**tensors, **read_trained()})
+    activations = read_activations(which)
+    fused = divided(fused_tensors(tensors if which == EMBEDDER_FOLDER else {**tensors, **read_trained()}), activations)
     graph = onnx.load(made / "float32.onnx")
     for one in graph.graph.initializer:
         if one.name in fused:
             one.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(fused[one.name]), one.name))
     onnx.save(graph, tmp_path / "float32.onnx")
     expected = numbers_in(quantised(tmp_path / "float32.onnx", tmp_path, seven_bits))
-    same(expected, quantise(fused, read_order(), seven_bits))
+    ranges = activation_numbers(activations)  # which the quantiser leaves to run time
+    same({**expected, **ranges}, {**quantise(fused, read_order(), seven_bits), **ranges})
     # What was built has one of both, as this processor needs it.
     stored = numbers_in(onnx.load(built / which / GRAPH_FILE))
     bits = np.abs(stored["encoder.layer.0.output.dense.weight_quantized"].astype(int)).max()
     if (bits == 64) == seven_bits:
-        same(expected, stored)
+        same({**expected, **ranges}, stored)
 
 
 def same(expected: Numbers, found: Numbers) -> None:

@@ -8,6 +8,8 @@ from onnx import TensorProto
 from onnxruntime.quantization.quant_utils import quantize_data
 
 from rag.models.numbers import (
+    activation_numbers,
+    divided,
     fused_tensors,
     quantise,
     quantise_columns,
@@ -105,3 +107,23 @@ def test_the_graph_takes_all_that_training_may_change() -> None:
     assert trained
     for name in fused_tensors(trained):
         assert {name, f"{name}_quantized"} & names, name
+
+
+def test_a_range_of_activations_becomes_a_scale_and_a_byte_for_nothing() -> None:
+    numbers = activation_numbers({"one": np.float32([-1.0, 4.1]), "positive": np.float32([0.0, 2.55])})
+    assert {name: (values.dtype.name, values.shape) for name, values in numbers.items()} == {
+        "one.input_scale": ("float32", ()),
+        "one.input_zero_point": ("uint8", ()),
+        "positive.input_scale": ("float32", ()),
+        "positive.input_zero_point": ("uint8", ()),
+    }
+    assert numbers["one.input_scale"] == pytest.approx(0.02)
+    assert numbers["one.input_zero_point"] == 50
+    assert numbers["positive.input_zero_point"] == 0
+
+
+def test_evening_the_inputs_changes_no_product() -> None:
+    inputs, weights, factors = drawn(5, 6), drawn(6, 3), np.abs(drawn(6)) + 0.1
+    tensors = divided({"a.weight": weights, "b.weight": weights}, {"a.input_factor": factors, "a": drawn(2)})
+    np.testing.assert_allclose((inputs * factors) @ tensors["a.weight"], inputs @ weights, rtol=1e-4, atol=1e-5)
+    assert tensors["b.weight"] is weights
