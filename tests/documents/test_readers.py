@@ -91,6 +91,16 @@ def test_a_paragraph_goes_on_where_the_print_shows_it() -> None:
     assert found == [4, 2, 2, 1, 1]
 
 
+def test_printed_rows_of_a_table_end_as_sentences_do() -> None:
+    cells = [["地区", "茶叶"], ["白鹭县", "198吨"], ["石桥乡", "未统计。"]]
+    pieces = [
+        Piece(100 + 200 * m, 15 * n, 150 + 200 * m, 15 * n + 10, 10, text)
+        for n, row in enumerate(cells)
+        for m, text in enumerate(row)
+    ]
+    assert [line.text for line in printed_lines(pieces)] == ["地区 | 茶叶。", "白鹭县 | 198吨。", "石桥乡 | 未统计。"]
+
+
 def rows(name: str, source: str) -> list[str]:
     return [paragraph.text for paragraph in paragraphs(name, source)]
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from statistics import median
 
 from rag.documents.readers.part import tidy
+from rag.documents.readers.tables import with_stop
 from rag.text import needs_space
 
 _WORD_GAP = 0.18  # of the size: a blank that was not printed as one
@@ -152,7 +153,8 @@ def _rows(pieces: Sequence[Piece]) -> list[Printed]:
     lines = []
     for n, row in enumerate(rows):
         table = wide[n] and any(wide[m] for m in (n - 1, n + 1) if 0 <= m < len(rows))
-        text = (" | " if table else " ").join(piece.text for piece in row)
+        cells = [piece.text for piece in row]
+        text = with_stop(" | ".join(cells)) if table else " ".join(cells)
         lines.append(Printed(text, min(p.top for p in row), max(p.size for p in row), cells=table))
     return _with_edges(lines, [(row[0].left, row[-1].right) for row in rows])
 

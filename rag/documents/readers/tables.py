@@ -47,14 +47,18 @@ def sentence_of(cells: Sequence[tuple[str, str]]) -> str:
     trained reader takes a neighbour's row far less often than where each cell has its header (docs/quality.md).
     """
     chinese = any(has_han(name + value) for name, value in cells)
-    comma, colon, stop = ("，", "：", "。") if chinese else (", ", ": ", ".")
+    comma, colon = ("，", "：") if chinese else (", ", ": ")
     about = len(cells) > 1 and not _is_figure(cells[0][1]) and not is_finished(cells[0][1])
     said = [
         f"{name}{colon}{value}" if name and not (about and place == 0) else value
         for place, (name, value) in enumerate(cells)
     ]
-    text = comma.join(said)
-    return text if not text or is_finished(text) else text + stop
+    return with_stop(comma.join(said))
+
+
+def with_stop(row: str) -> str:
+    """A row as a sentence that ends, so that it is not read together with the next one."""
+    return row if not row or is_finished(row) else f"{row}。" if has_han(row) else f"{row}."
 
 
 def _head_at(rows: Sequence[Sequence[str]]) -> int | None:
