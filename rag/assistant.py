@@ -85,8 +85,8 @@ class LocalAssistant:
                 sentences, citations = cite(found.query, chosen, self._texts)
                 near = () if answered else judge_nearest(found.query, candidates, self._store, self._texts, weights)
                 nearest = cite_nearest(found.query, near, self._texts)
-                citations = add_places(citations, self._store, self._texts)
-                nearest = add_places_near(nearest, self._store, self._texts)
+                citations = add_places(citations, self._store, self._texts, filters)
+                nearest = add_places_near(nearest, self._store, self._texts, filters)
             documents = self._index()
         return Answer(
             question=question,

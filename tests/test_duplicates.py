@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from rag.answering.also import add_places_near
 from rag.assistant import LocalAssistant, fingerprint_of
+from rag.cache import TextCache
 from rag.console import ALSO_SHOWN, Screen
 from rag.duplicates import near_duplicates
 from rag.ingest import ingest
@@ -20,7 +22,7 @@ from rag.server.completion import reply, without_marks
 from rag.server.settings import ServerSettings
 from rag.settings import Settings
 from rag.store import open_store
-from rag.types import AlsoIn, Answer
+from rag.types import AlsoIn, Answer, Filter, NearSentence
 from tests.conftest import FakeEmbedder
 from tests.server.running import put_in, serving
 
@@ -48,10 +50,10 @@ def settings(tmp_path: Path) -> Settings:
     return settings
 
 
-def asked(settings: Settings) -> Answer:
+def asked(settings: Settings, filters: Filter | None = None) -> Answer:
     embedder = FakeEmbedder()
     with open_store(settings.store, fingerprint_of(embedder)) as store:
-        return LocalAssistant(store, embedder, settings).ask(QUESTION)
+        return LocalAssistant(store, embedder, settings).ask(QUESTION, filters=filters)
 
 
 def places_of(answer: Answer) -> set[str]:
@@ -103,6 +105,28 @@ def test_the_answer_as_json_names_the_places(settings: Settings) -> None:
     sent = json.loads(answer.to_json())["citations"][0]["also_in"]
     assert sent == [dataclasses.asdict(one) for one in answer.citations[0].also_in]
     assert set(sent[0]) == {"document_id", "path", "title", "date", "locator", "start", "end", "quote"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "named"),
+    [
+        (Filter(paths=("a.txt", "c.txt")), {"a.txt", "c.txt"}),
+        (Filter(paths=("[ab].txt", "?.txt")), {"a.txt", "b.txt", "c.txt"}),
+        (Filter(since="2024"), {"b.txt"}),
+        (Filter(until="2024-02"), set()),
+    ],
+)
+def test_only_documents_that_were_asked_are_named(settings: Settings, filters: Filter, named: set[str]) -> None:
+    """Beside an answer, and beside the sentences of an abstention."""
+    answer = asked(settings, filters)
+    assert bool(answer.citations) == bool(named)
+    if not named:
+        return
+    assert places_of(answer) == named
+    near = NearSentence(answer.citations[0].quote, (), dataclasses.replace(answer.citations[0], also_in=()), 0.1)
+    with open_store(settings.store, None) as store:
+        (found,) = add_places_near([near], store, TextCache(store), filters)
+    assert found.citation == answer.citations[0]
 
 
 @pytest.mark.parametrize(

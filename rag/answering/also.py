@@ -1,7 +1,8 @@
 """Citations -> the same with the other documents that hold the sentence: reprints, a paragraph taken over.
 
 Looked up for what is cited alone. The store proposes by signature; what stands there is read before it is named, since
-a sentence with another figure is near by its characters and is another fact.
+a sentence with another figure is near by its characters and is another fact. Of a question that only some documents are
+asked, only these are named.
 """
 
 from collections.abc import Sequence
@@ -10,25 +11,34 @@ from dataclasses import replace
 from rag.answering.cite import locator
 from rag.cache import TextCache
 from rag.text import says_same
-from rag.types import AlsoIn, Citation, NearSentence, Store
+from rag.types import AlsoIn, Citation, Filter, NearSentence, Store
+from rag.types.filters import meets
 
 
-def add_places(citations: Sequence[Citation], store: Store, texts: TextCache) -> tuple[Citation, ...]:
-    return tuple(replace(one, also_in=also_in(one, store, texts)) for one in citations)
+def add_places(
+    citations: Sequence[Citation], store: Store, texts: TextCache, filters: Filter | None
+) -> tuple[Citation, ...]:
+    return tuple(replace(one, also_in=also_in(one, store, texts, filters)) for one in citations)
 
 
-def add_places_near(nearest: Sequence[NearSentence], store: Store, texts: TextCache) -> tuple[NearSentence, ...]:
-    return tuple(replace(one, citation=add_places([one.citation], store, texts)[0]) for one in nearest)
+def add_places_near(
+    nearest: Sequence[NearSentence], store: Store, texts: TextCache, filters: Filter | None
+) -> tuple[NearSentence, ...]:
+    return tuple(replace(one, citation=add_places([one.citation], store, texts, filters)[0]) for one in nearest)
 
 
-def also_in(citation: Citation, store: Store, texts: TextCache) -> tuple[AlsoIn, ...]:
-    """The other documents that hold the cited sentence, by path; the first place in each."""
+def also_in(citation: Citation, store: Store, texts: TextCache, filters: Filter | None) -> tuple[AlsoIn, ...]:
+    """The other documents that hold the cited sentence, by path; the first place in each. Only such as meet
+    `filters`."""
+    asked = meets(filters or Filter())
     text = texts.document(citation.document_id).text
     found: dict[str, AlsoIn] = {}
     for at in store.alike(citation.quote):
         if at.document_id == citation.document_id or at.document_id in found:
             continue
         other = texts.document(at.document_id)
+        if not asked(other.path, other.date, other.metadata):
+            continue
         if says_same(text, (citation.start, citation.end), other.text, (at.start, at.end)):
             found[other.id] = AlsoIn(
                 document_id=other.id,

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -57,6 +57,35 @@ class Filter:
             raise _refused(
                 "since", f"{self.since} is after until {self.until}.", f"{self.since} 晚于 until {self.until}。"
             )
+
+
+Meets = Callable[[str, str | None, Mapping[str, str]], bool]
+"""(path, date, metadata) of a document -> whether it is asked."""
+
+_SIGNS = {"*": ".*", "?": "."}
+
+
+def meets(filters: Filter) -> Meets:
+    """`filters` as a condition on one document."""
+    # A path matches a pattern as a whole, or as far as a folder or an archive that it lies in.
+    any_path = re.compile(f"(?:{'|'.join(map(_regex, filters.paths))})(?:/.*)?", re.DOTALL)
+    since = first_day(filters.since) if filters.since else ""
+    until = last_day(filters.until) if filters.until else ""
+
+    def met(path: str, date: str | None, metadata: Mapping[str, str]) -> bool:
+        if filters.paths and not any_path.fullmatch(path):
+            return False
+        if (since or until) and not date:
+            return False
+        if date and ((since and last_day(date) < since) or (until and first_day(date) > until)):
+            return False
+        return all(metadata.get(name) in values for name, values in filters.metadata)
+
+    return met
+
+
+def _regex(pattern: str) -> str:
+    return "".join(_SIGNS.get(character, re.escape(character)) for character in pattern)
 
 
 def is_period(text: str) -> bool:
