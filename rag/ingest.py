@@ -23,7 +23,7 @@ from rag.documents import (
 )
 from rag.errors import FactError, PathMissingError, QASetFoundError, RagError, StoreError
 from rag.text import simplify, words
-from rag.types import Document, Embedder, Ending, Failure, IndexedDocument, Passage, Sentence, Store, Vectors
+from rag.types import Document, Embedder, Ending, Facts, Failure, IndexedDocument, Passage, Sentence, Store, Vectors
 
 Stage = Literal["read", "split", "embed", "index"]
 """What is done with a file, in this order. The unit of each: files, documents of one, its texts, passages of all."""
@@ -69,7 +69,7 @@ def ingest(
     progress: Progress = lambda *_: None,
     fields: Mapping[str, str] | None = None,
     apart: Sequence[Path] = (),
-    facts: Callable[[Sequence[Document]], Sequence[Document]] | None = None,
+    facts: Facts | None = None,
     gone: Sequence[str] = (),
     reader: DocumentReader | None = None,
 ) -> IngestReport:
@@ -78,8 +78,7 @@ def ingest(
     A file that is unchanged since it was stored is left as it is; of a folder, files that are gone are removed. One
     file that cannot be read is reported and the others go on. Documents are cited relative to `base` where they lie
     under it. `fields` names the text, title and date of records; `apart` are folders that hold no documents, such as
-    the store's. `facts` puts what is known of the documents of a file into them; then unchanged files are stored anew,
-    too. `gone` are files and folders, as they are cited, whose documents are to be removed. A `reader` that is at hand
+    the store's. `facts` are said of the documents of every file; then unchanged files are stored anew, too. `gone` are files and folders, as they are cited, whose documents are to be removed. A `reader` that is at hand
     already is taken, with its own limits and fields. The store keeps account of the run. Raises PathMissingError before
     anything is written, and StoreError.
     """
@@ -92,7 +91,7 @@ def ingest(
             known, anew = store.sources(), facts is not None
             found = survey(paths, known, reader, report, base=base, progress=progress, apart=apart, anew=anew)
             for name, reading in found:
-                documents = facts(reading.documents) if facts else reading.documents
+                documents = facts.of(reading.documents) if facts else reading.documents
                 indexed = index_documents(documents, embedder, progress, store)
                 store.add(name, indexed)
                 report.passages += sum(len(one.passages) for one in indexed)
@@ -106,14 +105,12 @@ def ingest(
     return report
 
 
-def add_text(
-    text: str, store: Store, embedder: Embedder, *, title: str, date: str | None, metadata: Mapping[str, str]
-) -> IngestReport:
+def add_text(text: str, store: Store, embedder: Embedder, facts: Facts) -> IngestReport:
     """Store a text under its title, or its first words, in place of the text that was stored under it.
 
-    `date` is ISO. Raises EmptyFileError where there is no text, FactError where a file is stored under that name.
+    Raises EmptyFileError where there is no text, FactError where a file is stored under that name.
     """
-    document = text_as_document(text, title, date, metadata)
+    document = text_as_document(text, facts.title, facts.date, facts.metadata)
     held = store.sources().get(document.path)
     if held is not None and not held.startswith(TEXT):
         raise FactError(

@@ -1,24 +1,22 @@
 """`from rag import Assistant`: documents in, answers out, in one small class."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Self
 
 from rag.assistant import LocalAssistant, fingerprint_of
-from rag.errors import FactError, PathMissingError, RagError, SettingError, StoreMissingError
+from rag.errors import PathMissingError, RagError, SettingError, StoreMissingError
 from rag.filters import filter_of
 from rag.ingest import IngestReport, add_text, ingest
 from rag.models import load_embedder, load_reader
 from rag.settings import Settings, load_settings
 from rag.store import AnyStore, open_store
 from rag.text import build_dictionary, use_dictionary
-from rag.types import Answer, Citation, Document, DocumentSummary, Embedder, Filter, Hit, Mode, Turn
-from rag.types.filters import checked_metadata, is_period, shortened
+from rag.types import Answer, Citation, DocumentSummary, Embedder, Facts, Filter, Hit, Mode, Turn
+from rag.types.facts import facts_of, title_of_several
 from rag.weights import own_weights
 
 __all__ = ["Answer", "Assistant", "Citation", "DocumentSummary", "Filter", "Hit", "RagError", "Turn"]
@@ -67,21 +65,16 @@ class Assistant:
         """
         if (path is None) == (text is None):
             raise TypeError("add() takes a path or text=")
-        known = checked_metadata(metadata or {})
-        if date is not None and not is_period(date):
-            raise FactError(
-                name="date",
-                problem_en=f"{shortened(date)} is no date; give 2023, 2023-05 or 2023-05-17.",
-                problem_zh=f"{shortened(date)} 不是日期，请用 2023、2023-05 或 2023-05-17。",
-            )
+        facts = facts_of(title, date, metadata or {})
         if text is not None:
             with self._writing() as (store, embedder):
-                return add_text(text, store, embedder, title=title, date=date, metadata=known)
+                return add_text(text, store, embedder, facts or Facts())
         assert path is not None
         if not Path(path).exists():  # told before a model is loaded
             raise PathMissingError(path=path)
-        facts = partial(_with_facts, Path(path), title=title, date=date, metadata=known)
-        return self._add_files(Path(path), facts if title or date or known else None)
+        if facts and facts.title and Path(path).is_dir():
+            raise title_of_several(path)
+        return self._add_files(Path(path), facts)
 
     def remove(self, path: str) -> int:
         """Remove what is stored of a file, or of all in a folder's archive; the file itself is left alone. How many
@@ -130,7 +123,7 @@ class Assistant:
     ) -> None:
         self.close()
 
-    def _add_files(self, path: Path, facts: Callable[[Sequence[Document]], list[Document]] | None) -> IngestReport:
+    def _add_files(self, path: Path, facts: Facts | None) -> IngestReport:
         with self._writing() as (store, embedder):
             report = ingest(
                 [path],
@@ -166,19 +159,3 @@ class Assistant:
             embedder = self._model()
             with open_store(self._settings.where, fingerprint_of(embedder), write=True) as store:
                 yield store, embedder
-
-
-def _with_facts(
-    path: Path, documents: Sequence[Document], *, title: str, date: str | None, metadata: Mapping[str, str]
-) -> list[Document]:
-    """The documents with what their user knows of them. Raises FactError."""
-    if title and (len(documents) > 1 or path.is_dir()):
-        raise FactError(
-            name="title",
-            problem_en=f"{path} holds several documents; give a title to one at a time.",
-            problem_zh=f"{path} 含有多篇文档，标题只能给单篇文档。",
-        )
-    return [
-        replace(one, title=title or one.title, date=date or one.date, metadata={**one.metadata, **metadata})
-        for one in documents
-    ]

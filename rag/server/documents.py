@@ -16,19 +16,25 @@ from pydantic.dataclasses import dataclass
 from starlette.datastructures import UploadFile
 
 from rag.documents import passage_id
-from rag.errors import RagError
+from rag.errors import FactError, RagError
 from rag.ingest import Progress, Stage
 from rag.server import problems, refusals
 from rag.server.describe import EVENTS, bearer
 from rag.server.describe import problems as told
 from rag.server.service import Service, Serviced, event_stream
 from rag.server.uploads import IngestOutcome, safe_name
-from rag.types import Document, DocumentSummary
+from rag.types import Document, DocumentSummary, Facts
+from rag.types.facts import facts_of
 
 router = APIRouter(prefix="/documents", tags=["Documents"], dependencies=[Depends(bearer)])
 
 _BATCH = 256  # passages asked for at once
 _KINDS = ("multipart/form-data", "application/json")
+
+
+_TITLE = "In place of the one found in it."
+_DATE = "ISO, `2023`, `2023-05` or `2023-05-17`: in place of the one found in it."
+_METADATA = "name -> value, to filter by."
 
 
 class TextBody(BaseModel):
@@ -40,6 +46,9 @@ class TextBody(BaseModel):
 
     name: str = Field(min_length=1, description="File name; .txt is added where it has no ending.")
     text: str = Field(min_length=1)
+    title: str = Field("", description=_TITLE)
+    date: str | None = Field(None, description=_DATE)
+    metadata: dict[str, str] = Field({}, description=_METADATA)
 
 
 class DocumentList(BaseModel):
@@ -139,7 +148,12 @@ _BODIES = {
         "schema": {
             "type": "object",
             "required": ["files"],
-            "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+            "properties": {
+                "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                "title": {"type": "string", "description": f"{_TITLE} For a file of one document."},
+                "date": {"type": "string", "description": _DATE},
+                "metadata": {"type": "string", "description": f"As a JSON object: {_METADATA}"},
+            },
         }
     },
     "application/json": {"schema": TextBody.model_json_schema()},
@@ -161,8 +175,10 @@ _EVENTS = {
 )
 async def add_documents(request: Request, service: Serviced) -> Response:
     """Take in files, or one text. A file of the same name is replaced. When this says that a file was added, it is
-    stored for good and found by the next question."""
-    staged = await _staged(request, service)
+    stored for good and found by the next question.
+
+    Title, date and metadata are said of all that is sent; the store keeps them, the files do not."""
+    staged, facts = await _staged(request, service)
     events: asyncio.Queue[str | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -171,7 +187,7 @@ async def add_documents(request: Request, service: Serviced) -> Response:
             told = json.dumps({"stage": stage, "file": name, "done": done, "total": total}, ensure_ascii=False)
             loop.call_soon_threadsafe(events.put_nowait, f"event: progress\ndata: {told}\n\n")
 
-    task = asyncio.create_task(_ingest(service, staged, progress, problems.language(request.scope)))
+    task = asyncio.create_task(_ingest(service, staged, facts, progress, problems.language(request.scope)))
     if "text/event-stream" not in request.headers.get("accept", ""):
         outcome = await asyncio.shield(task)  # a client that goes away does not undo what was begun
         return Response(json.dumps(asdict(outcome), ensure_ascii=False), media_type="application/json")
@@ -179,8 +195,10 @@ async def add_documents(request: Request, service: Serviced) -> Response:
     return event_stream(_events(request, task, events))
 
 
-async def _ingest(service: Service, staged: Path, progress: Progress, language: str) -> IngestOutcome:
-    outcome = await service.writing.run(lambda: service.uploads.take_in(staged, progress, language))
+async def _ingest(
+    service: Service, staged: Path, facts: Facts | None, progress: Progress, language: str
+) -> IngestOutcome:
+    outcome = await service.writing.run(lambda: service.uploads.take_in(staged, progress, language, facts))
     for name in ("added", "updated", "unchanged", "failed"):
         if count := len(getattr(outcome, name)):
             service.metrics.files(name, count)
@@ -199,18 +217,22 @@ async def _events(
         yield f"event: error\ndata: {bytes(answer.body).decode()}\n\n"
 
 
-async def _staged(request: Request, service: Service) -> Path:
-    """The folder that the files of a request were written to. Raises RefusalError."""
+async def _staged(request: Request, service: Service) -> tuple[Path, Facts | None]:
+    """The folder that the files of a request were written to, and what it says of them. Raises RefusalError,
+    FactError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     async with AsyncExitStack() as stack:
         files: list[tuple[str, BinaryIO]]
         if kind == "application/json":
-            files = [_text_file(await request.body())]
+            file, facts = _text_file(await request.body())
+            files = [file]
         elif kind == "multipart/form-data":
             limit = service.settings.max_files
             form = await stack.enter_async_context(request.form(max_files=limit, max_fields=limit))
             parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
             files = [(safe_name(part.filename or ""), part.file) for part in parts]
+            said = {name: value for name, value in form.items() if isinstance(value, str)}
+            facts = facts_of(said.get("title", ""), said.get("date"), _metadata(said.get("metadata", "")))
         else:
             raise refusals.TypeUnknownError(known=" or ".join(_KINDS))
         names = [name for name, _ in files]
@@ -219,17 +241,33 @@ async def _staged(request: Request, service: Service) -> Path:
                 problem_en="Send at least one file, each with a name of its own.",
                 problem_zh="请至少发送一个文件，且文件名各不相同。",
             )
-        return await asyncio.to_thread(service.uploads.stage, files)
+        if facts and facts.title and len(files) > 1:
+            english, chinese = "is for one file; send them one at a time.", "只能给单个文件，请逐个发送。"
+            raise FactError(name="title", problem_en=english, problem_zh=chinese)
+        return await asyncio.to_thread(service.uploads.stage, files), facts
 
 
-def _text_file(body: bytes) -> tuple[str, BinaryIO]:
+def _metadata(given: str) -> dict[str, str]:
+    """The form's field. Raises FactError."""
+    try:
+        found = json.loads(given.strip() or "{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        english = 'give a JSON object, such as {"source": "新华社"}.'
+        raise FactError(name="metadata", problem_en=english, problem_zh='请用 JSON 对象，如 {"source": "新华社"}。')
+    return found
+
+
+def _text_file(body: bytes) -> tuple[tuple[str, BinaryIO], Facts | None]:
     try:
         given = TextBody.model_validate_json(body)
     except ValidationError as error:
         message = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}".removeprefix(": ")
         raise refusals.UnprocessableError(problem_en=message, problem_zh=message) from None
     name = given.name if "." in given.name.strip(". ") else given.name + ".txt"
-    return safe_name(name), io.BytesIO(given.text.encode())
+    file = safe_name(name), io.BytesIO(given.text.encode())
+    return file, facts_of(given.title, given.date, given.metadata)
 
 
 def found_document(service: Service, document_id: str) -> Document:

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from rag.errors import (
     DocumentError,
+    FactError,
     FileTooLargeError,
     FilterError,
     QuestionError,
@@ -68,6 +69,7 @@ def refusal_of(error: RagError) -> tuple[int, str, int | None]:
     kinds: tuple[tuple[type[RagError], int, str], ...] = (
         (QuestionError, 422, "question"),
         (FilterError, 422, "filter"),
+        (FactError, 422, "facts"),
         (FileTooLargeError, 413, "file_too_large"),
         (DocumentError, 422, "document_unreadable"),
     )

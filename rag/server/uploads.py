@@ -15,12 +15,12 @@ from pathvalidate import sanitize_filename
 
 from rag.assistant import fingerprint_of
 from rag.documents import DocumentReader, Limits
-from rag.errors import DocumentError
+from rag.errors import DocumentError, FactError
 from rag.ingest import Progress, cited_path, ingest
 from rag.server.refusals import NotFoundError, UnprocessableError
 from rag.server.settings import ServerSettings
 from rag.store import open_store
-from rag.types import DocumentSummary, Embedder
+from rag.types import DocumentSummary, Embedder, Facts
 
 _UNSEEN = regex.compile(r"\p{C}+")  # control and format characters, lone surrogates
 _STAGING = ".incoming"  # within the folder of uploads, so that a file is moved in one step; `rag ingest` passes it over
@@ -81,8 +81,9 @@ class Uploads:
                 os.fsync(target.fileno())
         return folder
 
-    def take_in(self, staged: Path, progress: Progress, language: str) -> IngestOutcome:
-        """Move staged files into the folder, in place of those of the same names, and ingest them.
+    def take_in(self, staged: Path, progress: Progress, language: str, facts: Facts | None) -> IngestOutcome:
+        """Move staged files into the folder, in place of those of the same names, and ingest them; `facts` are said of
+        their documents.
 
         A file that cannot be read is reported, in `language` ("zh" or "en"), and leaves what was there as it was.
         Raises StoreError.
@@ -101,14 +102,23 @@ class Uploads:
                     name = cited_path(target, self._base)
                     progress("read", name, number, len(waiting))
                     try:
-                        reader.read(file, name)
-                    except DocumentError as error:
+                        reading = reader.read(file, name)
+                        if facts:
+                            facts.of(reading.documents)
+                    except (DocumentError, FactError) as error:
                         outcome.failed[name] = error.message(language)
                         continue
                     file.replace(target)
                     files.append(target)
                 report = ingest(
-                    files, store, self._embedder, base=self._base, limit_mb=limit, progress=progress, reader=reader
+                    files,
+                    store,
+                    self._embedder,
+                    base=self._base,
+                    limit_mb=limit,
+                    progress=progress,
+                    reader=reader,
+                    facts=facts,
                 )
                 outcome.failed |= {name: error.message(language) for name, error in report.failed}
                 held = [cited_path(file, self._base) for file in files]

@@ -1,5 +1,6 @@
-"""What passes between rooms, and what they are swapped by: `values`, `filters`, then `protocols`."""
+"""What passes between rooms, and what they are swapped by: `values`, `filters`, `facts`, then `protocols`."""
 
+from rag.types.facts import Facts
 from rag.types.filters import Filter
 from rag.types.protocols import Asks, Embedder, Reader, Store
 from rag.types.values import (

@@ -11,8 +11,8 @@ from rag.errors import FactError, FilterError
 OWN_NAMES = ("path", "text", "title", "date")
 """What a document has anyway: no metadata is called so."""
 
-MOST_PATTERNS, MOST_VALUES = 200, 200
-_LONGEST = 1000  # characters of a pattern, a name, a value
+MOST_PATTERNS, MOST_VALUES, MOST_NAMES = 200, 200, 100
+LONGEST = 1000  # characters of a pattern, a title, a name, a value
 _PERIOD = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -37,7 +37,7 @@ class Filter:
         if len(self.paths) > MOST_PATTERNS or sum(len(values) for _, values in self.metadata) > MOST_VALUES:
             raise _refused("filters", f"more than {MOST_PATTERNS}.", f"超过 {MOST_PATTERNS} 个。")
         for pattern in self.paths:
-            if not pattern or len(pattern) > _LONGEST or _UNSEEN.search(pattern):
+            if not pattern or len(pattern) > LONGEST or _UNSEEN.search(pattern):
                 raise _refused(
                     "path", "give a path or a pattern such as reports/*", "请给出路径或 reports/* 这样的模式"
                 )
@@ -47,7 +47,7 @@ class Filter:
                 raise _refused(
                     name, english, "不是元数据" + ("，日期请用 since 和 until。" if name == "date" else "。")
                 )
-            if not _is_word(name) or not values or not all(map(_is_word, values)):
+            if not is_word(name) or not values or not all(map(is_word, values)):
                 raise _refused("metadata", "give NAME=VALUE", "请用 名称=值")
         for name, period in (("since", self.since), ("until", self.until)):
             if period is not None and not is_period(period):
@@ -57,6 +57,18 @@ class Filter:
             raise _refused(
                 "since", f"{self.since} is after until {self.until}.", f"{self.since} 晚于 until {self.until}。"
             )
+
+
+def described(filters: Filter) -> str:
+    """As the options of a command would have it: "path=reports/* since=2023 source=新华社"."""
+    periods = (("since", filters.since), ("until", filters.until))
+    return " ".join(
+        (
+            *(f"path={one}" for one in filters.paths),
+            *(f"{name}={period}" for name, period in periods if period),
+            *(f"{name}={value}" for name, values in filters.metadata for value in values),
+        )
+    )
 
 
 Meets = Callable[[str, str | None, Mapping[str, str]], bool]
@@ -114,9 +126,14 @@ def one_form(text: str) -> str:
 def checked_metadata(given: Mapping[str, str]) -> dict[str, str]:
     """Metadata as a document keeps it. Raises FactError."""
     kept: dict[str, str] = {}
+    if len(given) > MOST_NAMES:
+        english, chinese = f"more than {MOST_NAMES} names.", f"名称超过 {MOST_NAMES} 个。"
+        raise FactError(name="metadata", problem_en=english, problem_zh=chinese)
     for name, value in given.items():
-        if not (isinstance(name, str) and isinstance(value, str) and _is_word(one_form(name)) and one_form(value)):
-            raise FactError(name="metadata", problem_en="names and values are texts.", problem_zh="名称和值须为文字。")
+        if not all(isinstance(one, str) and is_word(one_form(one)) for one in (name, value)):
+            english = f"names and values are texts of 1 to {LONGEST} characters."
+            chinese = f"名称和值须为 1 到 {LONGEST} 个字符的文字。"
+            raise FactError(name="metadata", problem_en=english, problem_zh=chinese)
         if one_form(name) in OWN_NAMES:
             raise FactError(
                 name=one_form(name), problem_en="is no name for metadata.", problem_zh="不能作为元数据的名称。"
@@ -131,8 +148,9 @@ def shortened(text: str) -> str:
     return text if len(text) <= 40 else text[:40] + "…"
 
 
-def _is_word(text: str) -> bool:
-    return bool(text) and len(text) <= _LONGEST and not _UNSEEN.search(text)
+def is_word(text: str) -> bool:
+    """Whether `text`, in its one form, can be a name, a value or a title."""
+    return bool(text) and len(text) <= LONGEST and not _UNSEEN.search(text)
 
 
 def _refused(name: str, english: str, chinese: str) -> FilterError:

@@ -85,6 +85,73 @@ def test_text_is_taken_in(http) -> None:
     assert outcome.json()["added"] == ["vectorstore-files/纪要.txt"]
 
 
+SAID = {"title": "年度大会", "date": "2024-05", "metadata": {"source": " 新华社 ", "栏目": "要闻"}}
+KEPT = {"source": "新华社", "栏目": "要闻"}
+
+
+@pytest.mark.parametrize("way", ["form", "json"])
+def test_what_is_said_of_a_document_is_listed_cited_and_filtered_by(running: Running, http, way: str) -> None:
+    if way == "form":
+        sent = SAID | {"metadata": json.dumps(SAID["metadata"])}
+        outcome = upload(http, ("大会.txt", NEW), data=sent).json()
+    else:
+        outcome = http.post("/documents", json={"name": "大会.txt", "text": NEW.decode()} | SAID).json()
+    (document,) = outcome["documents"]
+    assert [document[name] for name in ("title", "date", "metadata")] == ["年度大会", "2024-05", KEPT]
+    assert document in http.get("/documents").json()["documents"]
+    for filters, found in (
+        ({"metadata": {"source": "新华社"}, "since": "2024-05", "until": "2024"}, {"年度大会"}),
+        ({"metadata": {"source": ["人民日报"]}}, set()),
+        ({"until": "2024-04"}, set()),
+    ):
+        answer = http.post("/ask", json=QUESTION | {"filters": filters}).json()
+        assert {one["title"] for one in answer["citations"] if one["document_id"] == document["id"]} == found
+    assert upload(http, ("大会.txt", NEW)).json()["unchanged"]  # nothing new is said of it: what was said stays
+    assert document in http.get("/documents").json()["documents"]
+    assert upload(http, ("大会.txt", NEW), data={"date": "2025"}).json()["updated"]
+    (again,) = (one for one in http.get("/documents").json()["documents"] if one["id"] == document["id"])
+    assert (again["title"], again["date"], again["metadata"]) == ("临空港召开大会", "2025", {})
+    assert faults(running) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "chinese"),
+    [
+        ({"date": "去年"}, "date: 去年 is no date; give 2023, 2023-05 or 2023-05-17.", "date：去年 不是日期"),
+        ({"title": "长" * 1001}, "give one line of at most 1000 characters", "title：长长"),
+        ({"title": "a\x00b"}, "title: ab is no title", "title：ab 不能作标题"),
+        ({"metadata": "source=新华社"}, "metadata: give a JSON object", "metadata：请用 JSON 对象"),
+        ({"metadata": "[" * 100_000}, "metadata: give a JSON object", "metadata：请用 JSON 对象"),
+        ({"metadata": '{"source": 3}'}, "metadata: names and values are texts of 1 to 1000", "1 到 1000 个字符"),
+        ({"metadata": json.dumps({"source": "x" * 1001})}, "names and values are texts", "名称和值须为"),
+        ({"metadata": json.dumps({f"n{n}": "x" for n in range(101)})}, "metadata: more than 100 names.", "超过 100 个"),
+        ({"metadata": '{"path": "x"}'}, "path: is no name for metadata.", "path：不能作为元数据的名称"),
+    ],
+)
+def test_what_cannot_be_said_of_a_document_is_refused_in_one_line(http, said, told: str, chinese: str) -> None:
+    before = http.get("/documents").json()["total"]
+    for language, line in (("en", told), ("zh-CN", chinese)):
+        refused = upload(http, ("a.txt", NEW), data=said, headers={"Accept-Language": language})
+        assert refused.status_code == 422
+        assert refused.json()["code"] == "facts"
+        assert line in refused.json()["detail"]
+        assert len(refused.json()["detail"].splitlines()) == 1
+    assert http.get("/documents").json()["total"] == before
+
+
+def test_a_title_is_for_one_document(running: Running, http) -> None:
+    two = upload(http, ("a.txt", NEW), ("b.txt", NEW), data={"title": "年会"})
+    assert (two.status_code, two.json()["detail"]) == (422, "title: is for one file; send them one at a time.")
+    several = (running.settings.store.parent / "documents" / "several.txt").read_bytes()
+    outcome = upload(http, ("several.txt", several), data={"title": "年会"}).json()
+    assert outcome["added"] == []
+    assert "holds several documents" in outcome["failed"]["vectorstore-files/several.txt"]
+    assert not (running.settings.uploads / "several.txt").exists()
+    metadata = json.dumps({"source": "x"})
+    held = upload(http, ("several.txt", several), ("a.txt", NEW), data={"metadata": metadata}).json()["documents"]
+    assert [one["metadata"] for one in held] == [{"source": "x"}] * 5
+
+
 def test_progress_comes_as_events(running: Running, http) -> None:
     answer = upload(http, ("a.txt", NEW), ("b.txt", NEW * 2), headers={"Accept": "text/event-stream"})
     assert answer.headers["content-type"].startswith("text/event-stream")
