@@ -272,6 +272,9 @@ def test_eval_asks_a_sets_own_documents_unless_a_store_is_named(store: Path, tmp
     assert asked("--build")[0] == own
     named, _ = asked("--store", store)
     assert (named["store"], named["built"], named["documents"]) == (str(store), False, 14)
+    told = one_line(rag("eval", path, "--since", "2023", "--quiet", store=store), 2)
+    assert told == f"Setting --where: {path} brings its own documents; only a store can be filtered: add --store."
+    assert asked("--store", store, "--where", "path=nowhere/*")[0]["only"] == "path=nowhere/*"
     assert "brings no documents" in one_line(rag("eval", "seeds/qa.jsonl", "--build", store=store), 2)
 
 
@@ -478,6 +481,7 @@ def test_the_log_says_what_every_run_did_and_which_was_killed(embedder: Embedder
     assert one[2].startswith("docs/b.txt: not a text file")
     assert "不是文本文件" in rag("docs", "log", "1", store=store, RAG_LANGUAGE="zh").stdout
     assert json.loads(rag("docs", "log", "1", "--json", store=store).stdout)["failed"][0]["kind"] == "NotTextError"
+    assert rag("docs", "--log", "1", store=store).stdout.splitlines() == one
     assert one_line(rag("docs", "log", "7", store=store), 2) == "7: no such run; see: rag docs log"
 
     (folder / "long.txt").write_text("".join(f"第{n}句话写在这里，说的是第{n}件事情。\n" for n in range(3000)))

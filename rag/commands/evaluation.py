@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from rag.commands.options import JsonOption, QuietOption, StoreOption, language_of, screen_of
+from rag.commands.options import (
+    JsonOption,
+    QuietOption,
+    SinceOption,
+    StoreOption,
+    UntilOption,
+    WhereOption,
+    language_of,
+    screen_of,
+)
+from rag.filters import filter_of_options
 from rag.settings import load_settings
 
 
@@ -25,6 +35,9 @@ def evaluate(
         Path | None, typer.Option(help="The same questions in another language: paragraphs and gold come from there.")
     ] = None,
     sample: Annotated[int | None, typer.Option(help="Only this many questions, always the same ones.")] = None,
+    where: WhereOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the report (HTML, Markdown, JSON).")] = None,
     answers: Annotated[Path | None, typer.Option(help="File for every Answer, one a line.")] = None,
     baseline: Annotated[Path | None, typer.Option(help="--out of an earlier run, to compare with.")] = None,
@@ -52,6 +65,7 @@ def evaluate(
         over="set" if build else "store" if store else None,
         split=split,
         sample=sample,
+        filters=filter_of_options(where or (), since, until),
         out=out,
         answers=answers,
         baseline=baseline,

@@ -6,12 +6,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from rag.commands.options import JsonOption, StoreOption, screen_of
 from rag.errors import PathMissingError, RunMissingError, StoreHereOnlyError
 from rag.settings import load_settings
 
-docs = typer.Typer(no_args_is_help=True, help="List, show or remove stored documents.")
+
+
+class _Docs(TyperGroup):
+    """`rag docs --log` is `rag docs log`, with all that may follow it."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        return super().parse_args(ctx, ["log", *args[1:]] if args[:1] == ["--log"] else args)
+
+
+docs = typer.Typer(
+    cls=_Docs, no_args_is_help=True, help="List, show or remove stored documents; the log of runs (also: --log)."
+)
 
 
 @docs.command("list")

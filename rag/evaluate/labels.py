@@ -66,6 +66,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "asked_documents": ("{n} documents", "{n} 篇文档"),
     "asked_others": (" and others", " 等"),
+    "asked_only": ("; of these only {only}", "；其中只问 {only}"),
     "evaluation": ("Evaluation", "评测"),
     "questions": ("questions", "个问题"),
     "documents": ("documents", "篇文档"),

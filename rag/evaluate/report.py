@@ -108,13 +108,14 @@ def asked_line(asked: Asked, language: Language = "en") -> str:
     t = texts(language)
     comma = "、" if language == "zh" else ", "
     others = t("asked_others") if asked.more else ""
-    return t(
+    line = t(
         "asked_store" if not asked.built else "asked_set" if asked.stores == 1 else "asked_sets",
         store=asked.store,
         stores=asked.stores,
         documents=t("asked_documents", n=asked.documents),
         paths=comma.join(asked.paths) + others,
     )
+    return line + (t("asked_only", only=asked.only) if asked.only else "")
 
 
 # --- Markdown ----------------------------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ class Asked:
     documents: int  # in all the stores together
     paths: tuple[str, ...]  # of the first few
     more: bool  # paths than these
+    only: str = ""  # the documents of the store that were asked, as the filter names them; "" for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +128,10 @@ class Scoreboard:
                 break
             self._paths[document.path] = None
 
-    def asked(self, store: str, built: bool) -> Asked:
+    def asked(self, store: str, built: bool, only: str) -> Asked:
         """The stores opened so far, under the name they go by."""
-        return Asked(
-            store, built, self._stores, self._documents, tuple(self._paths)[:_PATHS], len(self._paths) > _PATHS
-        )
+        paths = tuple(self._paths)
+        return Asked(store, built, self._stores, self._documents, paths[:_PATHS], len(paths) > _PATHS, only)
 
     def add(self, outcome: Outcome) -> None:
         for name, column in self._columns.items():

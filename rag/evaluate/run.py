@@ -31,7 +31,8 @@ from rag.evaluate.scoring import add_retrieval, score
 from rag.evaluate.sets import check_against, checked, open_set
 from rag.evaluate.statistics import RESAMPLES
 from rag.progress import Report, shown
-from rag.types import Answer, Asks, DocumentSummary, Hit
+from rag.types import Answer, Asks, DocumentSummary, Filter, Hit
+from rag.types.filters import described
 
 _BATCH = 64  # outcomes held before they are written
 
@@ -47,6 +48,7 @@ class EvaluationOptions:
     over: Literal["set", "store"] | None = None  # whose documents to ask; None: the set's own, where it brings some
     split: str | None = None  # only questions of this split
     sample: int | None = None  # that many questions drawn at random, the same ones every time
+    filters: Filter | None = None  # only such documents of the store are asked
     rgb: RgbOptions = field(default_factory=RgbOptions)
     out: Path | None = None  # folder for report.html, summary.md, metrics.json and questions.jsonl
     answers: Path | None = None  # file for every Answer, one a line
@@ -96,6 +98,7 @@ def run_evaluation(options: EvaluationOptions, factory: SubjectFactory) -> Evalu
     qa_set = _open(options)
     earlier = load_run(options.baseline) if options.baseline else None
     board, started = Scoreboard(), time.monotonic()
+    only = described(options.filters) if options.filters else ""
     with ExitStack() as stack:
         report = stack.enter_context(shown(options.quiet))
         built = qa_set.own_documents and options.over != "store"
@@ -111,7 +114,7 @@ def run_evaluation(options: EvaluationOptions, factory: SubjectFactory) -> Evalu
             subjects = _only(current)
         write_answer = stack.enter_context(_json_lines(options.answers))
         write_outcome = stack.enter_context(_json_lines(options.out and options.out / QUESTIONS_FILE))
-        scored = stack.enter_context(closing(_scored(_bundles(qa_set, chosen), subjects, board.opened, write_answer)))
+        scored = stack.enter_context(closing(_scored(_bundles(qa_set, chosen), subjects, board.opened, write_answer, options.filters)))
         done = 0
         while batch := list(islice(scored, _BATCH)):
             for outcome in add_retrieval(batch):
@@ -120,7 +123,7 @@ def run_evaluation(options: EvaluationOptions, factory: SubjectFactory) -> Evalu
             done += len(batch)
             report(qa_set.name, done, len(chosen))
     facts = _facts(options, time.monotonic() - started)
-    evaluation = board.summarise(qa_set.name, board.asked(store, built), facts, options.resamples)
+    evaluation = board.summarise(qa_set.name, board.asked(store, built, only), facts, options.resamples)
     if options.out:
         comparison = compare(earlier, load_run(options.out), options.resamples) if earlier else None
         write_report(evaluation, options.out, comparison, options.language)
@@ -137,6 +140,12 @@ def _open(options: EvaluationOptions) -> QASet:
             name="--build",
             problem_en=f"{options.path} brings no documents to build a store from; leave --build out.",
             problem_zh=f"{options.path} 不带文档，无法建库，请去掉 --build。",
+        )
+    if options.filters and qa_set.own_documents and options.over != "store":
+        raise SettingError(
+            name="--where",
+            problem_en=f"{options.path} brings its own documents; only a store can be filtered: add --store.",
+            problem_zh=f"{options.path} 自带文档，只有文档库才能筛选，请加上 --store。",
         )
     if qa_set.own_documents and options.over == "store":
         return replace(qa_set, read=lambda: map(_anywhere, qa_set.read()))
@@ -193,6 +202,7 @@ def _scored(
     subject_for: SubjectFor,
     opened: Callable[[Sequence[DocumentSummary]], None],
     write_answer: Write,
+    filters: Filter | None,
 ) -> Generator[tuple[Outcome, Ranking | None]]:
     warm = False
     for bundle, questions in bundles:
@@ -203,22 +213,21 @@ def _scored(
             shelf = Shelf(subject.library)
             opened(shelf.summaries)
             if not warm:
-                subject.assistant.ask(
-                    first.question, first.history
-                )  # models load on first use: not this question's time
+                # models load on first use: not this question's time
+                subject.assistant.ask(first.question, first.history, filters=filters)
                 warm = True
             for question in chain((first,), questions):
-                answer, hits = _ask(subject.assistant, question)
+                answer, hits = _ask(subject.assistant, question, filters)
                 write_answer({"id": question.id, **asdict(answer)})
                 yield score(question, answer, hits, shelf)
 
 
-def _ask(assistant: Asks, question: Question) -> tuple[Answer, Sequence[Hit]]:
+def _ask(assistant: Asks, question: Question, filters: Filter | None) -> tuple[Answer, Sequence[Hit]]:
     """The answer, with the time it took as a stage of its own, and the passages found for it."""
     begun = time.perf_counter()
-    answer = assistant.ask(question.question, question.history)
+    answer = assistant.ask(question.question, question.history, filters=filters)
     total = (time.perf_counter() - begun) * 1000
-    hits = assistant.search(answer.standalone_question or question.question, max(CUTOFFS))
+    hits = assistant.search(answer.standalone_question or question.question, max(CUTOFFS), filters)
     return replace(answer, timings_ms={**answer.timings_ms, "total": total}), hits
 
 

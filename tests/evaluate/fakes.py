@@ -14,12 +14,14 @@ from rag.types import (
     Citation,
     Document,
     DocumentSummary,
+    Filter,
     Hit,
     IndexInfo,
     NearSentence,
     Passage,
     Turn,
 )
+from rag.types.filters import meets
 
 
 def document(path: str, text: str, title: str = "") -> Document:
@@ -86,9 +88,9 @@ class FakeAssistant:
     reply: Callable[[str, list[Hit]], Answer] | None = None
     asked: list[tuple[str, tuple[Turn, ...]]] = field(default_factory=list)
 
-    def ask(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+    def ask(self, question: str, history: Sequence[Turn] = (), *, filters: Filter | None = None) -> Answer:
         self.asked.append((question, tuple(history)))
-        hits = self.search(question, 3)
+        hits = self.search(question, 3, filters)
         if self.reply:
             return self.reply(question, hits)
         by_id = {one.id: one for one in self.sources}
@@ -96,8 +98,10 @@ class FakeAssistant:
         spans = sorted(sentence_spans(best.text), key=lambda span: -_shared(question, best.text[slice(*span)]))
         return answer(question, [citation(i, best, *span) for i, span in enumerate(spans[:2], 1)])
 
-    def search(self, question: str, k: int) -> list[Hit]:
-        ranked = sorted(self.sources, key=lambda one: (-_shared(question, one.text), one.id))[:k]
+    def search(self, question: str, k: int, filters: Filter | None = None) -> list[Hit]:
+        asked = meets(filters or Filter())
+        sources = [one for one in self.sources if asked(one.path, one.date, one.metadata)]
+        ranked = sorted(sources, key=lambda one: (-_shared(question, one.text), one.id))[:k]
         return [
             Hit(Passage(one.id, one.id, 0, 0, len(one.text), ""), _shared(question, one.text), rank, rank)
             for rank, one in enumerate(ranked, 1)

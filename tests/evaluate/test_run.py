@@ -12,8 +12,9 @@ import pytest
 
 from rag.errors import QASetError, SettingError
 from rag.evaluate import EvaluationOptions, RgbOptions, finish, open_set, run_evaluation
+from rag.evaluate.report import asked_line
 from rag.evaluate.result import missed, parse_floor
-from rag.types import Answer, Hit
+from rag.types import Answer, Filter, Hit
 
 from .fakes import FakeFactory, answer, chance, citation, document
 
@@ -197,6 +198,26 @@ def test_over_the_current_store_gold_counts_wherever_it_stands(tmp_path: Path) -
     assert evaluation.metrics["citation"].n == 0
 
 
+def test_only_some_documents_of_a_store_are_asked(tmp_path: Path) -> None:
+    path = write(tmp_path / "set.jsonl", *(line(n) for n in range(1, 10)))
+    only = Filter(paths=("seeds/1.txt", "seeds/2.txt"))
+    evaluation = run_evaluation(options(path, filters=only), FakeFactory(TEAMS, reply))
+    assert evaluation.metrics["recall@1"].value == evaluation.metrics["accuracy"].value == pytest.approx(2 / 9)
+    assert asked_line(evaluation.asked, "en").endswith("; of these only path=seeds/1.txt path=seeds/2.txt")
+    assert asked_line(evaluation.asked, "zh").endswith("；其中只问 path=seeds/1.txt path=seeds/2.txt")
+
+
+def test_a_set_of_its_own_documents_is_not_filtered_unless_a_store_is_asked(tmp_path: Path) -> None:
+    path, only = squad(tmp_path / "set.json"), Filter(since="2023")
+    factory = FakeFactory(TEAMS)
+    with pytest.raises(SettingError, match="brings its own documents; only a store can be filtered: add --store"):
+        run_evaluation(options(path, filters=only), factory)
+    assert factory.assistants == []
+    only = Filter(paths=("seeds/*",))
+    evaluation = run_evaluation(options(path, filters=only, over="store"), FakeFactory(TEAMS, reply))
+    assert evaluation.asked.only == "path=seeds/*"
+
+
 def test_a_set_without_documents_cannot_be_built(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="--build"):
         run_evaluation(options(write(tmp_path / "set.jsonl", line(1)), over="set"), FakeFactory())
@@ -279,10 +300,10 @@ def test_thousands_of_questions_in_bounded_memory(tmp_path: Path) -> None:
     hits = FakeFactory([long]).open().assistant.search("?", 1)
 
     class Assistant:
-        def ask(self, question: str, history: object = ()) -> Answer:
+        def ask(self, question: str, history: object = (), *, filters: object = None) -> Answer:
             return answer(question, [citation(1, long, 0, 2401)], chance(question))
 
-        def search(self, question: str, k: int) -> list[Hit]:
+        def search(self, question: str, k: int, filters: object = None) -> list[Hit]:
             return hits
 
     class Factory(FakeFactory):
