@@ -27,7 +27,7 @@ from rag.commands.options import (
     language_of,
     screen_of,
 )
-from rag.errors import PathMissingError, RagError
+from rag.errors import OptionError, PathMissingError, RagError
 from rag.filters import filter_of_options
 from rag.server.commands import keys, serve
 from rag.settings import Settings, load_settings
@@ -97,7 +97,11 @@ def ingest(
     from rag.text import build_dictionary, use_dictionary
 
     if watch and dry_run:
-        raise typer.BadParameter("--watch takes changes in; leave --dry-run out.")
+        raise OptionError(
+            name="--watch",
+            problem_en="takes changes in; leave --dry-run out.",
+            problem_zh="会导入变化，请去掉 --dry-run。",
+        )
     settings = load_settings(store=store)
     fields = fields_of(field or ())
     # a missing path is told before a model is built
@@ -196,9 +200,15 @@ def ask(
         _ask_batch(settings, batch, out, filters)
         return
     if question is None:
-        raise typer.BadParameter("give a question, or a set of them with --batch.")
+        raise OptionError(
+            name="rag ask",
+            problem_en="give a question, or a set of them with --batch.",
+            problem_zh="请给出问题，或用 --batch 给出一套问题。",
+        )
     if explain and as_json:
-        raise typer.BadParameter("--explain is for reading; leave --json out.")
+        raise OptionError(
+            name="--explain", problem_en="is for reading; leave --json out.", problem_zh="供人阅读，请去掉 --json。"
+        )
     assistant = open_assistant(settings)
     answer = assistant.ask(question, filters=filters)
     if as_json:
@@ -219,11 +229,17 @@ def _ask_batch(settings: Settings, batch: Path, out: Path | None, filters: Filte
     from rag.progress import shown
 
     if out is None:
-        raise typer.BadParameter("--batch needs --out.")
+        raise OptionError(
+            name="--batch",
+            problem_en="needs a file for the answers: --out FILE",
+            problem_zh="需要写答案的文件：--out 文件",
+        )
     if not out.parent.is_dir():
         raise PathMissingError(path=out.parent)
     if out.is_dir():
-        raise typer.BadParameter(f"{out} is a folder; --out names a file.")
+        raise OptionError(
+            name="--out", problem_en=f"{out} is a folder; name a file.", problem_zh=f"{out} 是文件夹，请给出文件名。"
+        )
     questions = list(checked(open_set(batch)))
     assistant = open_assistant(settings)
     unfinished = out.with_name(out.name + ".part")

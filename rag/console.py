@@ -39,7 +39,14 @@ PASSED = {
 """Why a file was meant to be left out, in English and in Chinese."""
 
 
-_COUNTED = ("added", "updated", "unchanged", "removed", "failed", "passed")
+_COUNTED = {
+    "added": ("added", "新增"),
+    "updated": ("updated", "更新"),
+    "unchanged": ("unchanged", "未变"),
+    "removed": ("removed", "移除"),
+    "failed": ("failed", "失败"),
+    "passed": ("passed over", "跳过"),
+}
 _CHANGES = {"added": ("added", "新增"), "updated": ("updated", "更新"), "removed": ("removed", "移除")}
 
 
@@ -95,6 +102,8 @@ class Screen:
             english, chinese = PASSED[why]
             self.say(f"passed over {name}: {english}", f"跳过 {name}：{chinese}", "dim")
         counts = {key: len(getattr(report, key)) for key in ("added", "updated", "unchanged", "removed", "failed")}
+        if not report.passed and not any(counts.values()):
+            self.say("There were no files to take in.", "没有可导入的文件。")
         english = "{added} added, {updated} updated, {unchanged} unchanged, {removed} removed, {failed} failed"
         chinese = "新增 {added}，更新 {updated}，未变 {unchanged}，移除 {removed}，失败 {failed}"
         if report.passed:
@@ -115,14 +124,16 @@ class Screen:
                 self.say(f"{english} {name}", f"{chinese} {name}")
 
     def runs(self, runs: Sequence[Run]) -> None:
-        """A row a run: tab-separated in a pipe."""
-        columns = ("run", "began", "ended", "s", *_COUNTED, "passages", "asked")
-        chinese = ("编号", "开始时间", "结束", "秒", "新增", "更新", "未变", "移除", "失败", "跳过", "段落", "路径")
+        """A row of tab-separated columns a run in a pipe; in a terminal what was asked, and below it what it did."""
+        if self._console.is_terminal:
+            for run in runs:
+                self._hung(Text(f"{run.number:>3}  ", "cyan"), self._run(run))
+            return
         self._rows(
-            chinese if self._chinese and self._console.is_terminal else columns,
+            ("run", "began", "ended", "s", *_COUNTED, "passages", "asked"),
             [
                 (
-                    *(str(run.number), datetime.fromisoformat(run.began).astimezone().isoformat(" ", "seconds")[:19]),
+                    *(str(run.number), _local(run.began)),
                     *(ENDINGS[run.ending][self._chinese], "-" if run.seconds is None else f"{run.seconds:.1f}"),
                     *(str(run.counts.get(name, "-")) for name in _COUNTED),
                     *(str(run.passages), one_line(" ".join(run.asked))),
@@ -130,6 +141,19 @@ class Screen:
                 for run in runs
             ],
         )
+
+    def _run(self, run: Run) -> Text:
+        counts = [(n, *_COUNTED[name]) for name in _COUNTED if (n := run.counts.get(name, 0))]
+        told = [f"{chinese} {n}" if self._chinese else f"{n} {english}" for n, english, chinese in counts]
+        if not told:
+            told = ["没有文件" if self._chinese else "no files"]
+        if run.passages:
+            told.append(f"写入 {run.passages} 个段落" if self._chinese else f"{run.passages} passages written")
+        line = Text(f"{_local(run.began)}  {ENDINGS[run.ending][self._chinese]}")
+        if run.seconds is not None:
+            line.append(f"  {run.seconds:.1f} {'秒' if self._chinese else 's'}")
+        line.append(f"  {one_line(' '.join(run.asked))}", "bold")
+        return line.append("\n" + ("，" if self._chinese else ", ").join(told), "dim")
 
     def answer(self, answer: Answer) -> None:
         if answer.standalone_question != answer.question:
@@ -142,7 +166,7 @@ class Screen:
             self._console.print(line.append(f" [{sentence.citation}]", "cyan"))
         self._console.print()
         for citation in answer.citations:
-            self._console.print(Text(f"[{citation.number}] ", "cyan").append_text(_source(citation)))
+            self._hung(Text(f"[{citation.number}] ", "cyan"), _source(citation))
             self._also_in(citation, "    ")
         total = answer.timings_ms.get("total", 0.0)
         self.say(
@@ -159,25 +183,24 @@ class Screen:
             self.say(f"{POSSIBLY[0]}:", f"{POSSIBLY[1]}：", "dim")
         for near in answer.nearest:
             sentence = _marked(near.text.replace("\n", " "), near.highlights, "not dim yellow")
-            self._hung(f"{near.confidence:>4.0%}  ", sentence)
-            self._hung(" " * 6, _source(near.citation))
+            self._hung(Text(f"{near.confidence:>4.0%}  ", "dim"), _dimmed(sentence))
+            self._hung(Text(" " * 6), _dimmed(_source(near.citation)))
             self._also_in(near.citation, " " * 6)
 
     def _also_in(self, citation: Citation, indent: str) -> None:
         for place in citation.also_in[:ALSO_SHOWN]:
-            self._console.print(Text(f"{indent}{ALSO_IN[self._chinese]} ", "dim").append_text(_source(place)))
+            self._hung(Text(f"{indent}{ALSO_IN[self._chinese]} ", "dim"), _source(place))
         if more := len(citation.also_in[ALSO_SHOWN:]):
             self.say(f"{indent}and in {more} more", f"{indent}及另外 {more} 篇", "dim")
 
-    def _hung(self, lead: str, text: Text) -> None:
-        """Dimmed, `lead` before the first line and as much space before the others; one line in a pipe."""
-        text.style = "dim"
+    def _hung(self, lead: Text, text: Text) -> None:
+        """`lead` before the first line and as much space before the others; one line in a pipe."""
         if self._console.is_terminal:
             rows = Table.grid("", Column(overflow="fold"))
-            rows.add_row(Text(lead, "dim"), text)
+            rows.add_row(lead, text)
             self._console.print(rows)
         else:
-            self._console.print(Text(lead).append_text(text))
+            self._console.print(lead.append_text(text))
 
     def explanation(self, explanation: Explanation) -> None:
         """Words, passages and sentences, each with the scores that ranked it."""
@@ -258,6 +281,16 @@ class Screen:
         for row in rows:
             table.add_row(*map(Text, row))
         self._console.print(table)
+
+
+def _local(time: str) -> str:
+    """ISO, as of a clock here: "2024-01-25 08:30:00"."""
+    return datetime.fromisoformat(time).astimezone().isoformat(" ", "seconds")[:19]
+
+
+def _dimmed(text: Text) -> Text:
+    text.style = "dim"
+    return text
 
 
 def _marked(text: str, highlights: Sequence[tuple[int, int]], style: str) -> Text:

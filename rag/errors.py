@@ -3,6 +3,8 @@
     RagError                    1   root; nothing else leaves a public function on purpose
     ├── UsageError              2   the caller gave something that cannot work
     │   ├── PathMissingError        no such file or folder
+    │   │   └── DocumentMissingError    no stored document goes by this path or id
+    │   ├── OptionError             options that do not go together
     │   ├── QuestionError           an empty question, or one far too long
     │   ├── SettingError            a setting out of range
     │   ├── FilterError             a filter of documents that says nothing sensible
@@ -31,6 +33,9 @@
     │   ├── StoreMismatchError      built with another embedder, dimension or splitter
     │   ├── StoreLockedError        another process is writing
     │   ├── StoreFullError          no space left on the device
+    │   ├── StoreFolderError        the system does not let its folder be read or written
+    │   ├── StoreUnfinishedError    was left in the middle of writing, where nothing can be written
+    │   ├── StoreGoneError          what was asked for was removed meanwhile
     │   ├── StoreCorruptError       the database itself cannot be read
     │   ├── StoreUnreachableError   Milvus does not answer
     │   ├── StoreRefusedError       Milvus does not let this user in
@@ -88,6 +93,16 @@ class UsageError(RagError):
 class PathMissingError(UsageError):
     en = "{path}: no such file or folder. Check the path."
     zh = "{path}：没有这个文件或文件夹，请检查路径。"
+
+
+class DocumentMissingError(PathMissingError):
+    en = "{path}: no such document is stored; see: rag docs list"
+    zh = "{path}：库中没有这篇文档，请查看：rag docs list"
+
+
+class OptionError(UsageError):
+    en = "{name}: {problem_en}"
+    zh = "{name}：{problem_zh}"
 
 
 class QuestionError(UsageError):
@@ -221,6 +236,24 @@ class StoreLockedError(StoreError):
 class StoreFullError(StoreError):
     en = "{path}: no space left on the device; nothing stored before was lost. Free some space and run it again."
     zh = "{path}：磁盘空间不足，已存的内容没有丢失。请腾出空间后再运行一次。"
+
+
+class StoreFolderError(StoreError):
+    en = "{path}: {reason}; check the folder and its permissions."
+    zh = "{path}：{reason}，请检查文件夹及其权限。"
+
+
+class StoreUnfinishedError(StoreError):
+    en = (
+        "{path}: was left in the middle of writing, and this folder cannot be written to finish it;"
+        " make it writable for one run of: rag docs list"
+    )
+    zh = "{path}：上次写入未完成，而此文件夹不可写，无法补完；请将其设为可写，再运行一次：rag docs list"
+
+
+class StoreGoneError(StoreError):
+    en = "{path}: {what_en} was removed while it was read; ask again."
+    zh = "{path}：{what_zh}在读取时被移除，请重新提问。"
 
 
 class StoreCorruptError(StoreError):

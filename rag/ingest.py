@@ -81,7 +81,8 @@ def ingest(
     A file that is unchanged since it was stored is left as it is; of a folder, files that are gone are removed. One
     file that cannot be read is reported and the others go on. Documents are cited relative to `base` where they lie
     under it. `fields` names the text, title and date of records; `apart` are folders that hold no documents, such as
-    the store's. `facts` are said of the documents of every file; then unchanged files are stored anew, too. `gone` are files and folders, as they are cited, whose documents are to be removed. A `reader` that is at hand
+    the store's. `facts` are said of the documents of every file; then unchanged files are stored anew,
+    too. `gone` are files and folders, as they are cited, whose documents are to be removed. A `reader` that is at hand
     already is taken, with its own limits and fields. The store keeps account of the run. Raises PathMissingError before
     anything is written, and StoreError.
     """

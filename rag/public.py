@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from rag.assistant import LocalAssistant, fingerprint_of
-from rag.errors import PathMissingError, RagError, SettingError, StoreMissingError
+from rag.errors import DocumentMissingError, PathMissingError, RagError, SettingError, StoreMissingError
 from rag.filters import filter_of
 from rag.ingest import IngestReport, add_text, ingest
 from rag.models import load_embedder, load_reader
@@ -83,7 +83,7 @@ class Assistant:
             removed = store.remove(path)
             store.refresh()
         if not removed:
-            raise PathMissingError(path=path)
+            raise DocumentMissingError(path=path)
         return removed
 
     def documents(self) -> list[DocumentSummary]:

@@ -273,7 +273,7 @@ def test_eval_asks_a_sets_own_documents_unless_a_store_is_named(store: Path, tmp
     named, _ = asked("--store", store)
     assert (named["store"], named["built"], named["documents"]) == (str(store), False, 14)
     told = one_line(rag("eval", path, "--since", "2023", "--quiet", store=store), 2)
-    assert told == f"Setting --where: {path} brings its own documents; only a store can be filtered: add --store."
+    assert told == f"--where: {path} brings its own documents; only a store can be filtered: add --store."
     assert asked("--store", store, "--where", "path=nowhere/*")[0]["only"] == "path=nowhere/*"
     assert "brings no documents" in one_line(rag("eval", "seeds/qa.jsonl", "--build", store=store), 2)
 
@@ -290,7 +290,13 @@ def test_eval_asks_a_sets_own_documents_unless_a_store_is_named(store: Path, tmp
         (("ask", QUESTION, "--where", "reports"), 2, "--where: reports: give path=PATTERN or NAME=VALUE"),
         (("chat", "--since", "2023-02-30"), 2, "2023-02-30 is no date; give 2023, 2023-05 or 2023-05-17."),
         (("eval", "nowhere.jsonl"), 2, "nowhere.jsonl: no such file"),
-        (("docs", "show", "nothing"), 2, "nothing"),
+        (("docs", "show", "nothing"), 2, "nothing: no such document is stored; see: rag docs list"),
+        (("docs", "remove", "nothing"), 2, "nothing: no such document is stored; see: rag docs list"),
+        (("ask",), 2, "rag ask: give a question, or a set of them with --batch."),
+        (("ask", "--batch", "seeds/qa.jsonl"), 2, "--batch: needs a file for the answers: --out FILE"),
+        (("ask", QUESTION, "--explain", "--json"), 2, "--explain: is for reading; leave --json out."),
+        (("ingest", "seeds", "--watch", "--dry-run"), 2, "--watch: takes changes in; leave --dry-run out."),
+        (("store", "copy", "a", "a"), 2, "a: is the store itself; name another place."),
         (("ask", "--batch", "seeds/qa.jsonl", "--out", "nowhere/at/all.jsonl"), 2, "nowhere/at: no such file"),
     ],
 )

@@ -9,9 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 from rag.commands.options import JsonOption, StoreOption, screen_of
-from rag.errors import PathMissingError, RunMissingError, StoreHereOnlyError
+from rag.errors import DocumentMissingError, RunMissingError, StoreHereOnlyError
 from rag.settings import load_settings
-
 
 
 class _Docs(TyperGroup):
@@ -91,7 +90,7 @@ def docs_show(
         wanted = [d.id for d in opened.documents() if document in (d.id, d.path)]
         texts = [found.text for one in wanted if (found := opened.document(one))]
     if not texts:
-        raise PathMissingError(path=document)
+        raise DocumentMissingError(path=document)
     print("\n\n".join(texts))
 
 
@@ -108,7 +107,7 @@ def docs_remove(
         removed = opened.remove(path)
         opened.refresh()
     if not removed:
-        raise PathMissingError(path=path)
+        raise DocumentMissingError(path=path)
     screen_of(settings).say(f"{removed} removed.", f"已移除 {removed} 篇。")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rag.commands.options import QuietOption, screen_of
-from rag.errors import SettingError
+from rag.errors import OptionError
 from rag.settings import load_settings
 
 store = typer.Typer(no_args_is_help=True, help="Copy a store to another place.")
@@ -30,7 +30,11 @@ def copy(
     from rag.store.copy import copy_store
 
     if source == target:
-        raise SettingError(name="TO", problem_en="is the store itself.", problem_zh="就是这个库本身。")
+        raise OptionError(
+            name=target,
+            problem_en="is the store itself; name another place.",
+            problem_zh="就是这个库本身，请另选位置。",
+        )
     with (
         open_store(source, None) as opened,
         open_store(target, opened.fingerprint, write=True) as made,

@@ -18,7 +18,7 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from rag.errors import QASetError, SettingError
+from rag.errors import OptionError, QASetError, SettingError
 from rag.evaluate.compare import compare, load_run
 from rag.evaluate.formats import RgbOptions
 from rag.evaluate.library import Library, Shelf
@@ -90,8 +90,8 @@ SubjectFor = Callable[[Bundle], AbstractContextManager[Subject]]
 def run_evaluation(options: EvaluationOptions, factory: SubjectFactory) -> Evaluation:
     """Ask every question of the set, score the answers, write what `options` asks for.
 
-    Raises QASetError before the first question is asked where the set breaks its format, SettingError where options do
-    not go together, and whatever the factory and the assistant raise.
+    Raises QASetError before the first question is asked where the set breaks its format, SettingError and OptionError
+    where options do not go together, and whatever the factory and the assistant raise.
     """
     for floor in options.fail_under:
         parse_floor(floor)
@@ -114,7 +114,9 @@ def run_evaluation(options: EvaluationOptions, factory: SubjectFactory) -> Evalu
             subjects = _only(current)
         write_answer = stack.enter_context(_json_lines(options.answers))
         write_outcome = stack.enter_context(_json_lines(options.out and options.out / QUESTIONS_FILE))
-        scored = stack.enter_context(closing(_scored(_bundles(qa_set, chosen), subjects, board.opened, write_answer, options.filters)))
+        scored = stack.enter_context(
+            closing(_scored(_bundles(qa_set, chosen), subjects, board.opened, write_answer, options.filters))
+        )
         done = 0
         while batch := list(islice(scored, _BATCH)):
             for outcome in add_retrieval(batch):
@@ -142,7 +144,7 @@ def _open(options: EvaluationOptions) -> QASet:
             problem_zh=f"{options.path} 不带文档，无法建库，请去掉 --build。",
         )
     if options.filters and qa_set.own_documents and options.over != "store":
-        raise SettingError(
+        raise OptionError(
             name="--where",
             problem_en=f"{options.path} brings its own documents; only a store can be filtered: add --store.",
             problem_zh=f"{options.path} 自带文档，只有文档库才能筛选，请加上 --store。",

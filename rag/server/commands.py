@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rag.errors import KeyNeededError
-from rag.settings import load_settings_of
+from rag.settings import load_settings, load_settings_of
 
 if TYPE_CHECKING:
+    from rag.console import Screen
     from rag.server.keys import KeyFile
 
 StoreOption = Annotated[
@@ -70,6 +71,8 @@ def keys_list(
     if as_json:
         print(json.dumps(shown, ensure_ascii=False))
         return
+    if not shown and sys.stdout.isatty():
+        _screen().say("There are no API keys.", "没有 API 密钥。")
     for row in shown:
         print("\t".join(str(value or "-") for value in row.values()))
 
@@ -78,7 +81,13 @@ def keys_list(
 def keys_revoke(name: Annotated[str, typer.Argument(help="Name of a key.")], store: StoreOption = None) -> None:
     """Refuse a key from now on; a running server heeds it at the next request."""
     _file(store).revoke(name)
-    print(f"{name}: revoked", file=sys.stderr)
+    _screen().say(f"{name}: revoked.", f"{name}：已吊销。")
+
+
+def _screen() -> "Screen":
+    from rag.console import Screen, message_language
+
+    return Screen(message_language(load_settings().language))
 
 
 def _file(store: str | None) -> "KeyFile":

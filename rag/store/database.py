@@ -12,7 +12,15 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.errors import StoreCorruptError, StoreError, StoreFullError, StoreLockedError, StoreMismatchError
+from rag.errors import (
+    StoreCorruptError,
+    StoreError,
+    StoreFolderError,
+    StoreFullError,
+    StoreLockedError,
+    StoreMismatchError,
+    StoreUnfinishedError,
+)
 from rag.store import files
 from rag.types import Fingerprint
 
@@ -99,10 +107,7 @@ def connect_reader(store: Path) -> sqlite3.Connection:
     # A read-only folder without SQLite's side files: nobody can be writing here, so no lock is needed.
     log = store / files.DATABASE_SIDE_FILES[0]
     if log.exists() and log.stat().st_size:
-        raise StoreError(
-            detail=f"{store}: was left in the middle of writing, and this folder cannot be written to finish it; "
-            "make it writable for one run of: rag docs"
-        )
+        raise StoreUnfinishedError(path=store)
     return _connect_reader(store, "immutable=1")
 
 
@@ -244,7 +249,7 @@ def errors_of(store: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StoreFullError(path=store) from error
         reason = error.strerror or str(error)
-        raise StoreError(detail=f"{store}: {reason}; check the folder and its permissions.") from error
+        raise StoreFolderError(path=store, reason=reason) from error
 
 
 def _store_error(store: Path, error: sqlite3.Error) -> StoreError:
@@ -254,5 +259,5 @@ def _store_error(store: Path, error: sqlite3.Error) -> StoreError:
     if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreLockedError(path=store)
     if code is not None and code & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-        return StoreError(detail=f"{store}: {error}; check the folder and its permissions.")
+        return StoreFolderError(path=store, reason=error)
     return StoreCorruptError(path=store, reason=error)

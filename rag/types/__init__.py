@@ -42,6 +42,7 @@ __all__ = [
     "DocumentSummary",
     "Embedder",
     "Ending",
+    "Facts",
     "Failure",
     "Filter",
     "Fingerprint",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rag.errors import QASetError, SettingError
+from rag.errors import OptionError, QASetError, SettingError
 from rag.evaluate import EvaluationOptions, RgbOptions, finish, open_set, run_evaluation
 from rag.evaluate.report import asked_line
 from rag.evaluate.result import missed, parse_floor
@@ -210,7 +210,7 @@ def test_only_some_documents_of_a_store_are_asked(tmp_path: Path) -> None:
 def test_a_set_of_its_own_documents_is_not_filtered_unless_a_store_is_asked(tmp_path: Path) -> None:
     path, only = squad(tmp_path / "set.json"), Filter(since="2023")
     factory = FakeFactory(TEAMS)
-    with pytest.raises(SettingError, match="brings its own documents; only a store can be filtered: add --store"):
+    with pytest.raises(OptionError, match="brings its own documents; only a store can be filtered: add --store"):
         run_evaluation(options(path, filters=only), factory)
     assert factory.assistants == []
     only = Filter(paths=("seeds/*",))

@@ -40,7 +40,7 @@ def test_curl_commands_work(fake: Running) -> None:
         pytest.skip("curl is not installed")
     blocks = re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL)
     commands = [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.startswith("curl")]
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         command = command.replace("http://127.0.0.1:8000", fake.url)
         result = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -1,5 +1,6 @@
 """The chat page in Chromium, over `rag serve` with the real models and the seeds."""
 
+import base64
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from rag.server.keys import KeyFile
 from rag.server.pages import FOLDER
 from tests.conftest import FakeEmbedder
-from tests.documents.corpus import FACTS, pdf
+from tests.documents.corpus import FACTS, MAKERS, pdf
 from tests.server.conftest import SALES, make_settings
 from tests.server.running import Running, put_in, served, serving
 
@@ -71,7 +72,7 @@ def opened(browser: Browser, seeded: Running) -> Iterator[Open]:
     yield open_page
     for page in pages:
         page.context.close()
-    told = (401, 403, 409, 415, 503)  # by the browser, though the page deals with them
+    told = (401, 403, 409, 415, 422, 503)  # by the browser, though the page deals with them
     assert not [one for one in wrong if not any(f"status of {code}" in one for code in told)]
 
 
@@ -403,7 +404,7 @@ def test_documents_by_keyboard(opened: Open) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".documents li")).to_have_count(14)
     expect(page.locator("#pane")).to_be_focused()
-    for chosen in ("close", "files", "find", "title", "remove"):
+    for chosen in ("close", "files", "saying", "find", "title", "remove"):
         page.keyboard.press("Tab")
         assert page.evaluate("[document.activeElement.id, ...document.activeElement.classList]").count(chosen) == 1
     page.keyboard.press("Enter")
@@ -538,6 +539,61 @@ def test_only_some_documents_are_asked(opened: Open, seeded: Running, locale: st
     assert page.locator(".exchange").last.locator(".from").first.inner_text() == cited
 
 
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_documents_are_described_when_added_and_asked_by_metadata(opened: Open, tmp_path: Path, locale: str) -> None:
+    settings = make_settings(tmp_path)
+    chinese = locale == "zh-CN"
+    for name in ("甲", "乙", "丙"):
+        (tmp_path / f"{name}.txt").write_text(f"{name}厂的消息\n{name}厂去年生产水泵{len(name)}百台。\n", "utf-8")
+    with serving(settings, FakeEmbedder()) as running:
+        page = opened(390, 844, locale, running.url)
+        page.locator("#scope").click()
+        expect(page.locator(".choices li")).to_have_count(3)
+        expect(page.locator("#metadata")).to_be_hidden()  # where no document has any
+        page.keyboard.press("Escape")
+        page.locator("#documents").click()
+        page.locator(".saying").click()
+        for files, said, told in (
+            ("甲", {"title": "年报", "date": "2024-05", "metadata": "来源=新华社; 栏目 = 要闻"}, "added"),
+            ("乙", {"metadata": "来源=人民日报"}, "added"),
+            ("丙", {"date": "去年"}, "date"),
+            ("丙", {"date": "", "metadata": "来源"}, "名称=值" if chinese else "name=value"),
+            ("甲乙", {"title": "年报", "metadata": ""}, "标题只能给单个文件" if chinese else "A title is for one file"),
+        ):
+            for name, value in said.items():
+                page.fill(f"#said-{name}", value)
+            page.set_input_files("#files", [tmp_path / f"{name}.txt" for name in files])
+            if told == "added":
+                expect(page.locator(".uploads .added")).to_have_count("甲乙".index(files) + 1)
+                expect(page.locator("#said-metadata")).to_have_value("")  # what was said is said of one file
+            else:
+                expect(page.locator(".uploads .trouble").last).to_contain_text(told)
+        check_access(page)
+        page.fill("#find", "来源=新华社")
+        expect(page.locator(".documents .title")).to_have_text("年报")
+        expect(page.locator(".documents .facts")).to_contain_text("2024-05")
+        page.keyboard.press("Escape")
+        page.locator("#scope").click()
+        page.locator("#metadata").select_option(label="新华社 (1)")
+        page.locator("#metadata + button").click()
+        said = "只在：来源=新华社" if chinese else "Only in: 来源=新华社"
+        expect(page.locator("#scope")).to_have_text(said)
+        expect(page.locator(".chip")).to_have_text("来源=新华社")
+        check_access(page)
+        assert page.evaluate("document.querySelector('#pane').scrollWidth") <= 390
+        page.keyboard.press("Escape")
+        put(page, "乙厂去年生产水泵多少台？")
+        assert "甲厂去年生产水泵" in last(page)
+        assert "乙厂去年生产水泵" not in page.locator(".sentences").last.inner_text()
+        page.locator("#scope").click()
+        page.locator(".chip").click()
+        expect(page.locator(".chip")).to_have_count(0)
+        page.keyboard.press("Escape")
+        put(page, "乙厂去年生产水泵多少台？")
+        assert "乙厂去年生产水泵" in page.locator(".sentences").last.inner_text()
+        page.context.close()
+
+
 def test_documents_are_chosen_by_keyboard(opened: Open) -> None:
     page = opened(locale="en-GB")
     for _ in ("send", "scope"):
@@ -661,6 +717,34 @@ def test_the_other_documents_that_hold_a_sentence_stand_below_it(opened: Open, t
         other.locator("button").click()
         page.locator("#preview button").click() if page.locator("#preview").is_visible() else None
         expect(page.locator("#pane mark.here")).to_have_text(REPRINTED)
+
+
+def test_a_word_file_is_dropped_asked_and_opened_at_its_place(opened: Open, tmp_path: Path) -> None:
+    made = MAKERS["Word"]()
+    with served(tmp_path / "vectorstore", RAG_MIN_CONFIDENCE="0") as (running, _):
+        page = opened(url=running.url)
+        dropped = page.evaluate_handle(
+            """([name, data]) => { const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+                const carried = new DataTransfer(); carried.items.add(new File([bytes], name)); return carried; }""",
+            [made.name, base64.b64encode(made.data).decode()],
+        )
+        page.dispatch_event("main", "dragover", {"dataTransfer": dropped})
+        page.dispatch_event("main", "drop", {"dataTransfer": dropped})
+        expect(page.locator(".uploads .added")).to_have_text(f"已添加 {made.name}", timeout=60_000)
+        page.keyboard.press("Escape")
+        for fact in (FACTS[7], FACTS[20]):
+            put(page, fact.question)
+            answer = page.locator(".exchange").last
+            expect(answer.locator(".words").first).to_contain_text(fact.value)
+            expect(answer.locator(".from").first).to_contain_text(f" · {made.places[fact]}")
+            answer.locator(".mark").first.click()
+            here = page.locator("#pane mark.here")
+            expect(here).to_contain_text(fact.value)
+            expect(here).to_be_in_viewport()
+            assert page.locator("#pane canvas").count() == 0  # a Word file has no pages of its own
+            sentence = answer.locator(".words").first.inner_text().removesuffix(" [1]")
+            assert "".join(here.all_inner_texts()) == sentence
+            page.keyboard.press("Escape")
 
 
 def test_a_citation_of_a_pdf_opens_the_page_as_it_is_printed(opened: Open, tmp_path: Path) -> None:

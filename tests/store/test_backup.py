@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import StoreError, StoreFullError
+from rag.errors import StoreError, StoreFolderError, StoreFullError
 from rag.store import files, open_store
 
 from .compare import assert_same_answers
@@ -25,6 +25,14 @@ def folder(tmp_path: Path) -> Path:
         for name in ("a.txt", "b.txt"):
             store.add(name, make_file(name))
     return tmp_path / "store"
+
+
+def test_where_nothing_can_be_written_the_folder_is_named_in_both_languages(folder: Path, tmp_path: Path) -> None:
+    with open_store(folder, FINGERPRINT) as store, pytest.raises(StoreFolderError) as refused:
+        store.backup(tmp_path / "nowhere" / "copy")
+    assert refused.value.message("en").endswith("; check the folder and its permissions.")
+    assert refused.value.message("zh").endswith("，请检查文件夹及其权限。")
+    assert all(str(tmp_path / "nowhere" / "copy") in refused.value.message(language) for language in ("en", "zh"))
 
 
 def test_a_copy_is_a_store_that_answers_the_same(folder: Path, tmp_path: Path) -> None:

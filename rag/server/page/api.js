@@ -74,9 +74,10 @@ export async function removeDocument(id, all = false) {
   await send(`/documents/${encodeURIComponent(id)}${all ? "?all=true" : ""}`, { method: "DELETE" });
 }
 
-// `onEvent(name, data)` hears of "progress" and "done"; an "error" is thrown.
-export async function upload(file, onEvent) {
+// `said`: title, date and metadata of the document, as the form takes them. `onEvent(name, data)` hears of "progress" and "done"; an "error" is thrown.
+export async function upload(file, said, onEvent) {
   const form = new FormData();
+  for (const [name, value] of Object.entries(said)) form.append(name, value);
   form.append("files", file);
   const response = await send("/documents", { method: "POST", body: form, headers: { Accept: "text/event-stream" } });
   let rest = "";

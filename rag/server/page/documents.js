@@ -28,7 +28,8 @@ export async function openDocuments(from) {
   files.onchange = () => (add([...files.files]), (files.value = ""));
   const label = say(el("label", { className: "button", htmlFor: "files" }), "add");
   const count = el("p", { className: "count", role: "status" });
-  list = { find, count, items: el("ul", { className: "documents" }) };
+  const said = Object.fromEntries(["title", "date", "metadata"].map((name) => [name, el("input", { id: `said-${name}` })]));
+  list = { find, count, said, items: el("ul", { className: "documents" }) };
   const adding = el("p", { className: "adding" }, files, label, " ", say(el("span"), "orDrop"));
   const button = $("documents");
   button.setAttribute("aria-expanded", "true");
@@ -36,8 +37,30 @@ export async function openDocuments(from) {
     list = null;
     button.setAttribute("aria-expanded", "false");
   };
-  openPane("documents", from, closed, say(el("h2"), "documents"), adding, uploads, find, count, list.items);
+  openPane("documents", from, closed, say(el("h2"), "documents"), adding, saying(said), uploads, find, count, list.items);
   await refresh();
+}
+
+// Fields of what may be said of the files that are added next.
+function saying(fields) {
+  const label = (field) => say(el("label", { htmlFor: field.id }), field.id);
+  const rows = Object.values(fields).map((field) => [label(field), field]);
+  for (const field of Object.values(fields)) field.autocomplete = "off";
+  return el("details", { className: "said" }, say(el("summary", { className: "saying" }), "saying"), ...rows.flat());
+}
+
+// As the form of an upload takes it. Throws what is wrong, in words.
+function whatIsSaid(count) {
+  const given = Object.entries(list?.said ?? {}).map(([name, field]) => [name, field.value.trim()]);
+  const said = Object.fromEntries(given.filter(([, value]) => value));
+  if (said.title && count > 1) throw new Error(words("titleOfOne"));
+  if (said.metadata) {
+    const pairs = said.metadata.split(/[;；]/).filter((one) => one.trim());
+    if (!pairs.every((one) => /[^=]=./.test(one))) throw new Error(words("metadataPairs"));
+    const parted = pairs.map((one) => [one.slice(0, one.indexOf("=")), one.slice(one.indexOf("=") + 1)]);
+    said.metadata = JSON.stringify(Object.fromEntries(parted));
+  }
+  return said;
 }
 
 async function refresh() {
@@ -54,7 +77,7 @@ function fill(wanted) {
   if (!list) return;
   const parts = wanted.toLowerCase().split(/\s+/).filter(Boolean);
   const found = all.filter((one) => {
-    const text = `${one.title} ${one.path} ${one.date ?? ""}`.toLowerCase();
+    const text = `${one.title} ${one.path} ${one.date ?? ""} ${metadataOf(one)}`.toLowerCase();
     return parts.every((part) => text.includes(part));
   });
   list.items.replaceChildren(...found.slice(0, SHOWN).map(row));
@@ -62,6 +85,8 @@ function fill(wanted) {
   else if (found.length < all.length) say(list.count, "counted", found.length, all.length);
   else say(list.count, "count", all.length);
 }
+
+const metadataOf = (one) => Object.entries(one.metadata).map(([name, value]) => `${name}=${value}`).join(" · ");
 
 function row(one) {
   const title = one.title || one.path;
@@ -72,7 +97,8 @@ function row(one) {
   away.onclick = () => removeOne(one, away);
   const size = say(el("span"), "size", one.characters.toLocaleString());
   const date = one.date ? [el("time", { dateTime: one.date }, one.date), " · "] : [];
-  const facts = el("p", { className: "facts" }, ...date, size, el("span", { className: "path" }, one.path));
+  const lines = [metadataOf(one), one.path].filter(Boolean).map((line) => el("span", { className: "path" }, line));
+  const facts = el("p", { className: "facts" }, ...date, size, ...lines);
   return el("li", {}, el("div", {}, open, facts), away);
 }
 
@@ -112,12 +138,21 @@ function note(text, kind) {
 }
 
 export async function add(files) {
-  for (const file of files) await addOne(file); // one after the other: the server writes one at a time
+  let said;
+  try {
+    said = whatIsSaid(files.length);
+  } catch (wrong) {
+    return note(wrong.message, "trouble");
+  }
+  let sound = true;
+  for (const file of files) sound = (await addOne(file, said)) && sound; // the server writes one at a time
+  if (sound && list) for (const field of Object.values(list.said)) field.value = "";
   forgetDocuments();
   await refresh();
 }
 
-async function addOne(file) {
+// Whether it was taken in.
+async function addOne(file, said) {
   const bar = el("progress", {});
   const told = say(el("span"), "sending", file.name);
   const line = el("li", { className: "under-way" }, told, bar);
@@ -129,7 +164,7 @@ async function addOne(file) {
     $("status").textContent = line.textContent;
   };
   try {
-    await upload(file, (name, data) => {
+    await upload(file, said, (name, data) => {
       if (name === "progress") {
         [bar.max, bar.value] = [data.total, data.done];
         say(told, `stage-${data.stage}`, file.name, data.done, data.total);
@@ -145,4 +180,5 @@ async function addOne(file) {
     const told = error.message.includes(file.name) ? error.message : `${file.name}: ${error.message}`;
     becameOf("failed", "trouble", told);
   }
+  return line.className !== "trouble";
 }

@@ -1,4 +1,5 @@
-// Which documents are asked: all of them, or only some, by path and by date. Chosen for as long as the page is open.
+// Which documents are asked: all of them, or only some, by path, date and metadata. Chosen for as long as the page is
+// open.
 
 import { listDocuments } from "/page/api.js";
 import { $, el, tongue } from "/page/dom.js";
@@ -11,19 +12,23 @@ const PERIOD = /^\d{4}(-\d{2}(-\d{2})?)?$/;
 let paths = []; // patterns, and paths of files
 let since = "";
 let until = "";
+let named = []; // [name, value] of metadata
 
 // As the server takes them; null for all documents.
 export function filters() {
-  if (!paths.length && !since && !until) return null;
-  return { path: [...paths], since: since || null, until: until || null };
+  if (!paths.length && !since && !until && !named.length) return null;
+  const values = named.map(([name]) => [name, named.filter((one) => one[0] === name).map((one) => one[1])]);
+  return { path: [...paths], since: since || null, until: until || null, metadata: Object.fromEntries(values) };
 }
 
 export function described() {
   const short = paths.map((path) => (/[*?]/.test(path) ? path : path.slice(path.lastIndexOf("/") + 1)));
-  const named = paths.length > 2 ? [words("manyPaths", paths.length)] : short;
+  const files = paths.length > 2 ? [words("manyPaths", paths.length)] : short;
   const dates = since || until ? [`${since || "…"} – ${until || "…"}`] : [];
-  return [...named, ...dates].join(" · ");
+  return [...files, ...dates, ...named.map(written)].join(" · ");
 }
+
+const written = ([name, value]) => `${name}=${value}`;
 
 let pane = null; // what stands in it while it is open
 
@@ -33,7 +38,9 @@ export async function openScope(from) {
   const added = say(el("button", { type: "button", className: "also", onclick: () => addPattern() }), "addPattern");
   const count = el("p", { className: "count", role: "status" });
   const everything = say(el("button", { type: "button", id: "everything", onclick: askEverything }), "askEverything");
-  pane = { find, count, everything, chosen: el("ul", { className: "chosen" }), items: el("ul", { className: "choices" }) };
+  const facts = el("div", { hidden: true }); // where documents have metadata
+  const items = el("ul", { className: "choices" });
+  pane = { find, count, everything, facts, items, chosen: el("ul", { className: "chosen" }) };
   sayAs(pane.chosen, "aria-label", "scope");
   find.addEventListener("input", fill);
   find.addEventListener("keydown", (event) => {
@@ -51,12 +58,14 @@ export async function openScope(from) {
   };
   const hint = say(el("p", { className: "count", id: "dates-hint" }), "datesHint");
   const typed = el("div", { className: "typed" }, find, added);
-  openPane("scope", from, closed, say(el("h2"), "scope"), dates, hint, where, typed, pane.chosen, everything, count, pane.items);
+  const head = [say(el("h2"), "scope"), dates, hint, facts, where, typed];
+  openPane("scope", from, closed, ...head, pane.chosen, everything, count, items);
   show();
   try {
     const found = await listDocuments();
     if (!pane) return;
     pane.files = [...new Map(found.map((one) => [one.path, one])).values()];
+    offerMetadata(found);
     fill();
   } catch (error) {
     if (pane) pane.count.textContent = error.message;
@@ -78,6 +87,36 @@ function dateField(name, held, take) {
   return [label, field];
 }
 
+// The names and values that documents have, the commonest first.
+function offerMetadata(documents) {
+  const counts = new Map();
+  for (const one of documents) {
+    for (const [name, value] of Object.entries(one.metadata)) {
+      if (!counts.has(name)) counts.set(name, new Map());
+      counts.get(name).set(value, (counts.get(name).get(value) ?? 0) + 1);
+    }
+  }
+  pane.facts.hidden = !counts.size;
+  const choose = el("select", { id: "metadata" }, say(el("option", { value: "" }), "chooseMetadata"));
+  for (const [name, values] of [...counts].sort()) {
+    const common = [...values].sort((a, b) => b[1] - a[1]).slice(0, SHOWN);
+    const options = common.map(([value, count]) =>
+      el("option", { value: JSON.stringify([name, value]) }, `${value} (${count})`),
+    );
+    choose.append(el("optgroup", { label: name }, ...options));
+  }
+  const take = say(el("button", { type: "button" }), "addMetadata");
+  take.onclick = () => {
+    const given = choose.value && JSON.parse(choose.value);
+    if (given && !named.some((one) => written(one) === written(given))) named.push(given);
+    choose.value = "";
+    choose.focus();
+    show();
+  };
+  const label = say(el("label", { htmlFor: "metadata" }), "metadata");
+  pane.facts.replaceChildren(label, el("div", { className: "typed" }, choose, take));
+}
+
 function addPattern() {
   const given = pane.find.value.trim();
   if (given && !paths.includes(given)) paths.push(given);
@@ -88,6 +127,7 @@ function addPattern() {
 
 function askEverything() {
   paths = [];
+  named = [];
   since = until = "";
   for (const name of ["since", "until"]) {
     $(name).value = "";
@@ -126,16 +166,18 @@ function show() {
   say($("scope"), filters() ? "onlyIn" : "everywhere", described);
   if (!pane) return;
   pane.everything.hidden = !filters();
+  const chip = (text, forget) => {
+    const away = el("button", { type: "button", className: "chip" }, text);
+    sayAs(away, "aria-label", "notOnly", text);
+    away.onclick = () => {
+      forget();
+      fill();
+      pane.find.focus();
+    };
+    return el("li", {}, away);
+  };
   pane.chosen.replaceChildren(
-    ...paths.map((path) => {
-      const away = el("button", { type: "button", className: "chip" }, path);
-      sayAs(away, "aria-label", "notOnly", path);
-      away.onclick = () => {
-        paths = paths.filter((other) => other !== path);
-        fill();
-        pane.find.focus();
-      };
-      return el("li", {}, away);
-    }),
+    ...paths.map((path) => chip(path, () => (paths = paths.filter((other) => other !== path)))),
+    ...named.map((one) => chip(written(one), () => (named = named.filter((other) => other !== one)))),
   );
 }

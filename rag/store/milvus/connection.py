@@ -10,6 +10,7 @@ from rag.errors import (
     StoreError,
     StoreExtraMissingError,
     StoreFullError,
+    StoreGoneError,
     StoreRefusedError,
     StoreUnreachableError,
     StoreVersionError,
@@ -207,7 +208,9 @@ def _store_error(address: MilvusAddress, error: Exception) -> StoreError:
     if code in _FULL:
         return StoreFullError(path=address)
     if code == _MISSING:
-        return StoreError(detail=f"{address}: a collection of the store is gone ({reason}); ask again.")
+        return StoreGoneError(
+            path=address, what_en=f"a collection of the store ({reason})", what_zh=f"库中的一个集合（{reason}）"
+        )
     if code in _HOPELESS or not (isinstance(error, MilvusException) or hasattr(error, "code")):
         return StoreError(detail=f"{address}: Milvus does not take what it was sent ({reason}).")
     return StoreUnreachableError(path=address, reason=reason)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag.errors import StoreError
+from rag.errors import StoreGoneError
 from rag.store.milvus import rows
 from rag.store.milvus.connection import Connection, Level, Row
 from rag.store.milvus.log import State
@@ -44,7 +44,7 @@ class Passages:
         return f"{self._connection.address.name}_passages_{state.set}"
 
     def by_key(self, state: State, keys: Sequence[int], level: Level, *, words: bool = False) -> list[Found]:
-        """In the order asked for. Raises StoreError where one is gone: removed longer ago than readers are waited
+        """In the order asked for. Raises StoreGoneError where one is gone: removed longer ago than readers are waited
         for."""
         found = {key: self._at_hand[key] for key in keys if key in self._at_hand and not words}
         missing = [key for key in keys if key not in found]
@@ -54,7 +54,7 @@ class Passages:
             read = list(self._connection.by_keys(self.name(state), part, fields, level).values())
             found.update((one.key, one) for one in self._taken(state, read, words))
         if len(found) < len(set(keys)):
-            raise StoreError(detail=f"{self._connection.address}: a document was removed while it was read; ask again.")
+            raise StoreGoneError(path=self._connection.address, what_en="a document", what_zh="有文档")
         return [found[key] for key in keys]
 
     def by_id(self, state: State, passage_ids: Sequence[str], level: Level) -> dict[str, Found]:
@@ -82,9 +82,7 @@ class Passages:
             part = keys[start : start + _BATCH]
             read = self._connection.by_keys(self.name(state), part, ["key", *_WORDS], "Strong")
             if len(read) < len(part):
-                raise StoreError(
-                    detail=f"{self._connection.address}: a document was removed while it was read; ask again."
-                )
+                raise StoreGoneError(path=self._connection.address, what_en="a document", what_zh="有文档")
             yield from rows.words_of(self._connection, texts, [read[key] for key in part])
 
     def _taken(self, state: State, read: Sequence[Row], words: bool) -> Iterator[Found]:

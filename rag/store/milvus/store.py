@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from rag.errors import StoreError
+from rag.errors import StoreError, StoreGoneError
 from rag.store.check import check_indexed
 from rag.store.milvus import log, rows, runs
 from rag.store.milvus.connection import Connection, Level, Row
@@ -286,10 +286,10 @@ class MilvusStore:
             yield self._state
 
     def _rows(self, collection: str, keys: Sequence[int], fields: Sequence[str]) -> dict[int, Row]:
-        """key -> row. Raises StoreError where one is gone: it was removed longer ago than readers are waited for."""
+        """key -> row. Raises StoreGoneError where one is gone: removed longer ago than readers are waited for."""
         found = self._connection.by_keys(self._name(collection), keys, fields, self._level)
         if len(found) < len(set(keys)):
-            raise StoreError(detail=f"{self.path}: a document was removed while it was read; ask again.")
+            raise StoreGoneError(path=self.path, what_en="a document", what_zh="有文档")
         return found
 
     def _document(self, stored: Stored) -> Document:
