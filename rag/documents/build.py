@@ -13,7 +13,7 @@ import regex
 from rag.documents.clean import clean, mark
 from rag.documents.lines import date_line, display_width, is_terminal, without_bullet
 from rag.documents.paragraphs import Kind, Line, Paragraph
-from rag.documents.readers import Limits, Part, Source, one_line, read_parts
+from rag.documents.readers import Limits, Part, Source, read_parts
 from rag.documents.readers.part import tidy
 from rag.documents.readers.text import loose_lines
 from rag.errors import (
@@ -24,7 +24,7 @@ from rag.errors import (
     ScanError,
     UnreadableFileError,
 )
-from rag.text import find_date
+from rag.text import find_date, one_line
 from rag.types import Document, Section
 
 TEXT = "text:"
