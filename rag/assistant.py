@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from rag.answering.also import add_places, add_places_near
@@ -15,7 +15,7 @@ from rag.answering.rank import Candidate, rank_sentences
 from rag.answering.read import SURE, Readings, read_passages, steps
 from rag.answering.retrieve import Found, retrieve, retrieve_supported
 from rag.answering.understand import prepare, understand
-from rag.cache import TextCache
+from rag.cache import AnswerCache, Asked, TextCache
 from rag.errors import QuestionError
 from rag.models import load_embedder, load_reader
 from rag.settings import Settings
@@ -35,7 +35,10 @@ class Explanation:
 
 
 class LocalAssistant:
-    """Answers questions from one store with one embedder. Meets `rag.types.Asks`."""
+    """Answers questions from one store with one embedder. Meets `rag.types.Asks`.
+
+    `answers_cached`: so many of its last answers are given again where the same is asked of the same generation.
+    """
 
     def __init__(
         self,
@@ -44,12 +47,14 @@ class LocalAssistant:
         settings: Settings,
         weights: Weights | None = None,
         reader: Reader | None = None,
+        answers_cached: int = 0,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._settings = settings
         self._weights = weights or load_weights()
         self._texts = TextCache(store)
+        self._answers = AnswerCache(answers_cached)
         self._reader = reader
         self._pool = ThreadPoolExecutor(settings.threads or os.cpu_count() or 1)  # passages are read side by side
 
@@ -63,15 +68,30 @@ class LocalAssistant:
         """Answer `question`, or abstain. Deterministic for one generation of the store, timings aside.
 
         `mode` "fast" leaves the reader out; None and "accurate" use it where there is one. Nothing but documents that
-        meet `filters` is quoted, beside an abstention neither.
+        meet `filters` is quoted, beside an abstention neither. `timings_ms` of an answer that was given before are
+        "cached" and "total".
 
         Raises QuestionError for an empty or overlong question, StoreError.
         """
         question = self._checked(question)
         timings: dict[str, float] = {}
         reader = None if mode == "fast" else self._reader
+        with self._store.pinned():
+            with _timed(timings, "total"), _timed(timings, "cached"):
+                store, generation = self._store.identity, self._store.generation
+                asked = Asked(store, generation, question, tuple(history), reader is not None, filters)
+                known = self._answers.get(asked)
+            if known is not None:
+                return replace(known, timings_ms=_rounded(timings))
+            answer = self._answer(question, history, reader, filters)
+            self._answers.put(asked, answer)
+            return answer
+
+    def _answer(self, question: str, history: Sequence[Turn], reader: Reader | None, filters: Filter | None) -> Answer:
+        """The answer, worked out in the pinned store."""
+        timings: dict[str, float] = {}
         weights = self._weights_with(reader)
-        with self._store.pinned(), _timed(timings, "total"):
+        with _timed(timings, "total"):
             found = self._find(" ".join(question.split()), history, filters, timings)
             candidates, judged = self._judge(found, reader, weights, timings)
             if filters and not found.hits and self._store.passage_count():
@@ -99,7 +119,7 @@ class LocalAssistant:
             citations=citations,
             nearest=nearest,
             index=documents,
-            timings_ms={stage: round(spent, 2) for stage, spent in timings.items()},
+            timings_ms=_rounded(timings),
         )
 
     def search(self, question: str, k: int, filters: Filter | None = None) -> list[Hit]:
@@ -216,3 +236,7 @@ def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
         yield
     finally:
         timings[stage] = timings.get(stage, 0.0) + (perf_counter() - started) * 1000
+
+
+def _rounded(timings: dict[str, float]) -> dict[str, float]:
+    return {stage: round(spent, 2) for stage, spent in timings.items()}

@@ -1,12 +1,13 @@
-"""Documents as answering reads them, kept at hand from one question to the next."""
+"""What is kept at hand from one question to the next: documents as answering reads them, and the answers given."""
 
 from collections import OrderedDict
 from collections.abc import Callable
-from threading import RLock
+from dataclasses import dataclass
+from threading import Lock, RLock
 from typing import Generic, TypeVar
 
 from rag.text import fold, said_years, simplify, years
-from rag.types import Document, Passage, Store
+from rag.types import Answer, Document, Filter, Passage, Store, Turn
 
 Value = TypeVar("Value")
 
@@ -90,3 +91,46 @@ class _Recent(Generic[Value]):
     def clear(self) -> None:
         self._values.clear()
         self._total = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that an answer depends on beside the settings and the models, which its assistant keeps for good."""
+
+    store: str  # its identity
+    generation: int
+    question: str
+    history: tuple[Turn, ...]
+    read: bool  # by the trained reader
+    filters: Filter | None
+
+
+class AnswerCache:
+    """The answers given last, `limit` of them at most, each for exactly what was asked; 0 keeps none.
+
+    Safe to share between threads. A question that two ask at the same moment is answered twice.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = Lock()
+        self._answers: OrderedDict[Asked, Answer] = OrderedDict()
+
+    def get(self, asked: Asked) -> Answer | None:
+        with self._lock:
+            if asked in self._answers:
+                self._answers.move_to_end(asked)
+            return self._answers.get(asked)
+
+    def put(self, asked: Asked, answer: Answer) -> None:
+        """Not kept where it came from another generation: a writer sees its own changes, also amid a question."""
+        if answer.index.generation != asked.generation:
+            return
+        with self._lock:
+            self._answers[asked] = answer
+            self._answers.move_to_end(asked)
+            while len(self._answers) > self._limit:
+                self._answers.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._answers)

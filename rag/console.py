@@ -12,9 +12,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from rag.assistant import Explanation
-from rag.documents import one_line
 from rag.duplicates import Copy
-from rag.text import has_han
+from rag.text import has_han, one_line
 from rag.types import AlsoIn, Answer, Citation, DocumentSummary, Run
 
 if TYPE_CHECKING:

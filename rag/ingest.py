@@ -18,13 +18,12 @@ from rag.documents import (
     Limits,
     Reading,
     content_sha256,
-    one_line,
     passage_text,
     split_document,
     text_as_document,
 )
 from rag.errors import FactError, PathMissingError, QASetFoundError, RagError, StoreError
-from rag.text import simplify, words
+from rag.text import one_line, simplify, words
 from rag.types import Document, Embedder, Ending, Facts, Failure, IndexedDocument, Passage, Sentence, Store, Vectors
 
 Stage = Literal["read", "split", "embed", "index"]

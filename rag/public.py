@@ -144,7 +144,9 @@ class Assistant:
                 embedder = self._model()
                 store = open_store(self._settings.where, fingerprint_of(embedder))
                 weights, reader = own_weights(self._settings.store), load_reader(self._settings)
-                self._opened = LocalAssistant(store, embedder, self._settings, weights, reader)
+                self._opened = LocalAssistant(
+                    store, embedder, self._settings, weights, reader, self._settings.answers_cached
+                )
             return self._opened
 
     def _model(self) -> Embedder:

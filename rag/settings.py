@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     mode: Literal["fast", "accurate"] = "accurate"  # without or with the trained reader
     max_risk: float = Field(0.15, ge=0.0, le=1.0)  # share of shown answers that may be wrong
     min_confidence: float | None = Field(None, ge=0.0, le=1.0)  # None: what max_risk asks for
+    answers_cached: int = Field(256, ge=0)  # last answers that a server or `Assistant` gives again; 0: none
     max_question_chars: int = Field(2000, ge=1)
     max_file_mb: int = Field(20, ge=1)
 

@@ -9,7 +9,7 @@ from rag.documents.build import (
     text_as_document,
     text_document,
 )
-from rag.documents.readers import Cited, Drawn, Limits, one_line
+from rag.documents.readers import Cited, Drawn, Limits
 from rag.documents.reading import DocumentReader
 from rag.documents.split import passage_id, passage_text, split_document
 
@@ -22,7 +22,6 @@ __all__ = [
     "Reading",
     "content_sha256",
     "holds",
-    "one_line",
     "passage_id",
     "passage_text",
     "read_documents",

@@ -13,7 +13,7 @@ import regex
 from rag.documents.articles import Article, articles_of
 from rag.documents.lines import display_width
 from rag.documents.paragraphs import Kind, Line, Paragraph
-from rag.documents.readers import Limits, Part, Source, one_line, read_parts
+from rag.documents.readers import Limits, Part, Source, read_parts
 from rag.documents.readers.part import tidy
 from rag.documents.readers.text import loose_lines
 from rag.errors import (
@@ -24,6 +24,7 @@ from rag.errors import (
     ScanError,
     UnreadableFileError,
 )
+from rag.text import one_line
 from rag.types import Document, Section
 
 TEXT = "text:"

@@ -17,7 +17,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from rag.errors import ModelBuildError, ModelMissingError
 from rag.models.bert import bert_tensors
@@ -68,6 +67,8 @@ def built_model(cache: Path, progress: Progress = lambda *_: None, *, build: boo
         if not folder.exists() and not build:
             raise ModelMissingError(path=folder)
         if not folder.exists():
+            from filelock import FileLock  # takes 50 ms to import
+
             cache.mkdir(parents=True, exist_ok=True)
             with FileLock(cache / f".{folder.name}.lock"):
                 if not folder.exists():

@@ -48,7 +48,9 @@ def make_app(settings: ServerSettings, embedder: Embedder, reader: Reader | None
         settings=settings,
         embedder=embedder,
         store=store,
-        assistant=LocalAssistant(store, embedder, settings, own_weights(settings.store), reader),
+        assistant=LocalAssistant(
+            store, embedder, settings, own_weights(settings.store), reader, settings.answers_cached
+        ),
         uploads=Uploads(settings, embedder),
         pictures=Pictures(settings),
         reading=Worker("reading", settings.max_questions),

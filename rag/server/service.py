@@ -60,6 +60,8 @@ class Service:
         answer = self.assistant.ask(question, history, mode, filters)
         self.metrics.answer(answer.status, answer.reason)
         facts |= {"answer": answer.status, "reason": answer.reason, "generation": answer.index.generation}
+        if "cached" in answer.timings_ms:
+            facts["cached"] = True
         return answer
 
 

@@ -20,7 +20,7 @@ from rag.text.asks import (
 )
 from rag.text.cloze import cloze_questions
 from rag.text.english import in_chinese
-from rag.text.forms import fold, fold_aligned, has_han, is_chinese, needs_space, scripts_differ, simplify
+from rag.text.forms import fold, fold_aligned, has_han, is_chinese, needs_space, one_line, scripts_differ, simplify
 from rag.text.near import overlap, same_statement, says_same, shingles
 from rag.text.sentences import is_finished, sentence_spans
 from rag.text.words import (
@@ -70,6 +70,7 @@ __all__ = [
     "is_finished",
     "is_name",
     "needs_space",
+    "one_line",
     "overlap",
     "said_years",
     "same_statement",

@@ -6,6 +6,8 @@ from functools import lru_cache
 import opencc
 import regex
 
+_UNPRINTABLE = regex.compile(r"[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
 
 @lru_cache(maxsize=1)
 def _simplified() -> dict[int, str]:
@@ -74,3 +76,8 @@ def _script(text: str) -> str:
 
 _KANA = regex.compile(r"[\p{Hiragana}]|[\p{Katakana}]{2}")
 _LETTER = regex.compile(r"[\p{L}--\p{Han}]", flags=regex.V1)
+
+
+def one_line(name: str) -> str:
+    """A path as it can be shown and stored: what would break the line, turn it round or be no character is escaped."""
+    return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), name)

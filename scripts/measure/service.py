@@ -52,10 +52,9 @@ class Service:
     def __init__(self, store: Path, log: Path) -> None:
         self.port = _free_port()
         command = [sys.executable, "-m", "rag", "serve", "--host", HOST, "--port", str(self.port)]
+        environment = os.environ | {"RAG_STORE": str(store), "RAG_ANSWERS_CACHED": "0"}  # each one is to be worked out
         with log.open("ab") as file:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=os.environ | {"RAG_STORE": str(store)}, stdout=file, stderr=file
-            )
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
 
     def wait_ready(self, seconds: float = 60.0) -> float:
         """Seconds until /readyz said yes. Raises SystemExit where the process ends first or takes too long."""

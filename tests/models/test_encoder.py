@@ -161,3 +161,13 @@ def test_answering_does_not_import_torch(settings: Settings) -> None:
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert done.stderr == ""
+
+
+def test_asking_imports_nothing_that_only_ingesting_needs() -> None:
+    program = (
+        "import sys, rag.cli, rag.assistant, rag.console\n"
+        "print(sorted({'rag.documents', 'rag.ingest', 'markdown_it', 'filelock', 'torch'} & set(sys.modules)))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -237,6 +237,20 @@ def test_logs_hold_request_ids_and_questions_only_where_asked_for(tmp_path: Path
     assert (SALES in json.dumps(lines, ensure_ascii=False)) == asked_for
 
 
+@pytest.mark.parametrize(("kept", "cached"), [(256, [False, True]), (0, [False, False])])
+def test_what_is_asked_again_is_answered_from_the_cache_unless_it_is_off(tmp_path: Path, caplog, kept, cached) -> None:
+    with (
+        caplog.at_level(logging.INFO, "rag.server"),
+        serving(make_settings(tmp_path, answers_cached=kept), FakeEmbedder()) as running,
+        running.client() as http,
+    ):
+        told = [http.post("/ask", json={"question": SALES}).json() for _ in range(2)]
+    assert ["cached" in one.pop("timings_ms") for one in told] == cached
+    assert told[0] == told[1]
+    lines = [line for line in logged(caplog) if line.get("answer")]
+    assert ["cached" in line for line in lines] == cached
+
+
 def test_an_error_of_the_server_is_logged_and_told_without_its_details(tmp_path: Path, caplog) -> None:
     class Broken(FakeEmbedder):
         broken = False

@@ -2,7 +2,7 @@
 
 from rag.documents.readers.draw import Cited, Drawn, draw
 from rag.documents.readers.formats import format_of, needs_no_library, read_parts, suffixes
-from rag.documents.readers.part import Limits, Part, Source, one_line
+from rag.documents.readers.part import Limits, Part, Source
 
 __all__ = [
     "Cited",
@@ -13,7 +13,6 @@ __all__ = [
     "draw",
     "format_of",
     "needs_no_library",
-    "one_line",
     "read_parts",
     "suffixes",
 ]

@@ -9,9 +9,9 @@ import regex
 
 from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.errors import DamagedFileError, DocumentError, LimitError
+from rag.text import one_line
 
 _CONTROL = regex.compile(r"[\p{Cc}--[\t\n]]|[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]", flags=regex.V1)
-_UNPRINTABLE = regex.compile(r"[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SPACES = regex.compile(r"[\p{Zs}\t]+")
 
 
@@ -87,11 +87,6 @@ class Member:
 Read = Callable[[Source], Iterable[Part | Member | DocumentError]]
 """A reader. Raises DocumentError, or gives it where a part of the file can be read all the same; whatever else it
 raises is taken for a damaged file."""
-
-
-def one_line(name: str) -> str:
-    """A path as it can be shown and stored: what would break the line, turn it round or be no character is escaped."""
-    return _UNPRINTABLE.sub(lambda found: found.group().encode("unicode_escape").decode(), name)
 
 
 def reason_of(told: object) -> str:
