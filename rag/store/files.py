@@ -8,6 +8,9 @@
       index-7-1f0c9a52/       derived from generation 7; never changed once index.json names it
         vectors.faiss
         words/                a Tantivy index
+        sketches.faiss        of a large store only, as the next two: of the vectors in vectors.faiss
+        tail.faiss            vectors added since those were made
+        removed.npy           the keys of those removed since
 
 Everything but store.sqlite* can be deleted at any time: it is made again from the truth.
 """
@@ -18,7 +21,7 @@ import shutil
 import uuid
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 DATABASE = "store.sqlite"
@@ -27,10 +30,15 @@ WRITER_LOCK = "writer.lock"
 INDEX_STATE = "index.json"
 INDEX_FOLDER = "index-"
 VECTORS = "vectors.faiss"
+SKETCHES = "sketches.faiss"
+TAIL = "tail.faiss"
+REMOVED = "removed.npy"
 WORDS = "words"
 
 INDEX_FORMAT = 2
 """Raised when the derived files change their meaning; files of another format are made again."""
+
+_BIG = 16 * 2**20  # bytes: files from here on are not read through whenever a store is opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +51,16 @@ class IndexState:
     last_key: int  # the greatest passage key in the index
     folder: str
     checksums: dict[str, int]  # CRC-32 of each file, by its path within the folder: against accidents, not attackers
+    stamps: dict[str, list[int]] = field(default_factory=dict)  # of each big file: size, time of its last change in ns
+    sketched: int = 0  # the greatest passage key that the sketches may hold; 0 where there are none
+    learned: int = 0  # passages that were stored when the sketches were last made anew
+    stale: int = 0  # passages deleted from the index of words since it was made
 
-    def intact(self, store: Path) -> bool:
-        """Whether every derived file is there, byte for byte."""
+    def intact(self, store: Path, *, thorough: bool = False) -> bool:
+        """Whether every derived file is there, byte for byte; a big one that nobody wrote to is taken to be, unless
+        `thorough`."""
         try:
-            return checksums(store / self.folder) == self.checksums
+            return checksums(store / self.folder, None if thorough else self) == self.checksums
         except OSError:
             return False
 
@@ -72,7 +85,8 @@ def read_state(store: Path) -> IndexState | None:
 def write_state(store: Path, state: IndexState) -> None:
     """Put `state` in force in one step, then remove the folders it replaces.
 
-    No fsync: after a power cut the checksums tell whether the files arrived, and the truth can make them again.
+    No fsync: after a power cut the checksums tell whether the files arrived, and the truth can make them again. Of the
+    big files, which are not read through, those who wrote them have made sure before.
     """
     beside = store / (INDEX_STATE + ".new")
     beside.write_text(json.dumps(asdict(state)), encoding="utf-8")
@@ -98,13 +112,48 @@ def new_index_folder(store: Path, generation: int) -> Path:
     return folder
 
 
-def checksums(folder: Path) -> dict[str, int]:
-    """CRC-32 of every file under `folder` by relative path, lock files left out. Raises OSError."""
-    return {
-        file.relative_to(folder).as_posix(): zlib.crc32(file.read_bytes())
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.suffix != ".lock"
-    }
+def checksums(folder: Path, known: IndexState | None = None) -> dict[str, int]:
+    """CRC-32 of every file under `folder` by relative path, lock files left out; what `known` says of a big file is
+    believed where nobody wrote to it since. Raises OSError."""
+    found = {}
+    for name, file in _contents(folder):
+        believed = known is not None and name in known.stamps and known.stamps[name] == _stamp(file)
+        found[name] = known.checksums[name] if known is not None and believed else _crc(file)
+    return found
+
+
+def stamps(folder: Path) -> dict[str, list[int]]:
+    """Size and time of the last change of every big file under `folder`. Raises OSError."""
+    found = {name: _stamp(file) for name, file in _contents(folder)}
+    return {name: stamp for name, stamp in found.items() if stamp[0] >= _BIG}
+
+
+def _contents(folder: Path) -> Iterator[tuple[str, Path]]:
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.suffix != ".lock":
+            yield file.relative_to(folder).as_posix(), file
+
+
+def _stamp(file: Path) -> list[int]:
+    found = file.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _crc(file: Path) -> int:
+    crc = 0
+    with file.open("rb") as stream:
+        while part := stream.read(_BIG):
+            crc = zlib.crc32(part, crc)
+    return crc
+
+
+def link(source: Path, target: Path) -> None:
+    """The file `source` once more as `target`, shared where the file system can: for files that are never written in
+    place. Raises OSError."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -113,10 +162,7 @@ def link_or_copy(source: Path, target: Path) -> None:
     target.mkdir()
     for file in source.iterdir():
         if file.suffix != ".lock":
-            try:
-                os.link(file, target / file.name)
-            except OSError:
-                shutil.copyfile(file, target / file.name)
+            link(file, target / file.name)
 
 
 def remove_everything(store: Path) -> None:

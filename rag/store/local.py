@@ -79,6 +79,7 @@ class LocalStore:
         self._indexes: Indexes | None = None  # loaded at the first search: listing documents needs none
         self._stamp = stamp
         self._pins = 0
+        self._documents: tuple[int, int] | None = None  # generation, how many
         self._selected: tuple[tuple[str, int, Filter], Keys] | None = None
         self._settings = settings_of(folder, db)
 
@@ -196,7 +197,9 @@ class LocalStore:
 
     def document_count(self) -> int:
         with self._access():
-            return rows.document_count(self._db)
+            if self._documents is None or self._documents[0] != self.generation:
+                self._documents = self.generation, rows.document_count(self._db)
+            return self._documents[1]
 
     def search_dense(self, vector: Vectors, k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         from rag.store import search
@@ -291,7 +294,7 @@ class LocalStore:
         elif self._indexes is None or self._indexes.generation != self.generation:
             self.refresh()
         if self._indexes is None or self._indexes.generation != self.generation:
-            self._replace_indexes(derived.load(self.path, self._settings) or derived.build(self._db))
+            self._replace_indexes(derived.load(self.path, self._settings) or derived.build(self.path, self._db))
         assert self._indexes is not None
         return self._indexes
 

@@ -238,6 +238,22 @@ def last_key(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(key), 0) FROM passages").fetchone()[0])
 
 
+def keys(db: sqlite3.Connection) -> np.ndarray:
+    """The keys of all passages int64 [n], in order."""
+    # Unordered, so that SQLite reads them from an index, not from the rows with their vectors: 0.3 s for a million.
+    found = np.fromiter((row[0] for row in db.execute("SELECT key FROM passages")), dtype=np.int64)
+    return np.sort(found)
+
+
+def vectors_of_keys(db: sqlite3.Connection, wanted: np.ndarray, dim: int) -> Vectors:
+    """The vectors float32 [n, dim] of the keys `wanted`."""
+    found = np.empty((len(wanted), dim), dtype=np.float32)
+    for first in range(0, len(wanted), _BATCH):
+        part = wanted[first : first + _BATCH]
+        found[first : first + len(part)] = vectors(db, part.tolist(), dim)[1]
+    return found
+
+
 def passage_ids(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, str]:
     return dict(
         db.execute(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from rag.store import rows
 from rag.store.dense import DenseIndex, Keys, cosines
+from rag.store.sketch import SketchedIndex
 from rag.store.words import WordIndex
 from rag.types import Vectors
 
@@ -12,7 +13,7 @@ _CANDIDATES = 100  # the fewest that the approximate search proposes: re-ranking
 
 
 def nearest(
-    db: sqlite3.Connection, dense: DenseIndex, question: Vectors, k: int, among: Keys | None
+    db: sqlite3.Connection, dense: DenseIndex | SketchedIndex, question: Vectors, k: int, among: Keys | None
 ) -> list[tuple[str, float]]:
     """(passage id, cosine) of the `k` passages nearest to `question` [dim], best first, ties by passage id; of those
     alone whose keys are `among`."""

@@ -96,7 +96,7 @@ def _index_faults(store: Path, db: sqlite3.Connection, settings: StoreSettings) 
             "way or was interrupted; searches make their own index, and the next rag ingest mends it"
         )
         return
-    indexes = load(store, settings)
+    indexes = load(store, settings) if state.intact(store, thorough=True) else None
     if indexes is None:
         yield "index: its files are damaged; searches make their own, and the next rag ingest mends it"
         return
@@ -107,7 +107,7 @@ def _index_faults(store: Path, db: sqlite3.Connection, settings: StoreSettings) 
         elif keys:
             with suppress(sqlite3.DatabaseError):  # a stored vector of a wrong size, reported above
                 yield from _dense_faults(db, indexes, settings.fingerprint.dim, keys)
-            yield from word_faults(indexes.words, list(rows.words(db, 0)))
+            yield from word_faults(indexes.words, list(rows.words(db, 0)), state.stale)
     finally:
         indexes.close()
 
@@ -122,7 +122,8 @@ def _dense_faults(db: sqlite3.Connection, indexes: Indexes, dim: int, keys: list
     sampled = sample(keys)
     _, questions = rows.vectors(db, sampled, dim)
     count = min(_TOP, len(keys))
-    proposed = [indexes.dense.nearest(question, count) for question in questions]
+    everything = np.array(keys, dtype=np.int64)  # named one by one, so that in a large store all are looked at
+    proposed = [indexes.dense.nearest(question, count, everything) for question in questions]
     others = np.full(len(sampled), -np.inf)
     for batch_keys, vectors in rows.vector_batches(db, 0, dim):
         scores = questions @ vectors.T
@@ -134,8 +135,9 @@ def _dense_faults(db: sqlite3.Connection, indexes: Indexes, dim: int, keys: list
             yield f"index: the search by meaning misses neighbours of passage {key}"
 
 
-def word_faults(index: WordIndex, stored: WordRows) -> Iterator[str]:
-    """Stored passages' words as questions: frequencies and scores as computed from the stored words alone."""
+def word_faults(index: WordIndex, stored: WordRows, stale: int = 0) -> Iterator[str]:
+    """Stored passages' words as questions: frequencies and scores as computed from the stored words alone. Where it
+    still counts up to `stale` deleted passages, frequencies may be greater by so many, and scores are not compared."""
     sampled = set(sample([key for key, _ in stored]))
     questions = {key: list(dict.fromkeys(_split(w)))[:_QUESTION_WORDS] for key, w in stored if key in sampled}
     asked = {word for question in questions.values() for word in question}
@@ -145,8 +147,10 @@ def word_faults(index: WordIndex, stored: WordRows) -> Iterator[str]:
         total += len(_split(words))
         frequency.update(asked.intersection(_split(words)))
     for word in sorted(asked):
-        if index.frequency(word) != frequency[word]:
+        if not frequency[word] <= index.frequency(word) <= frequency[word] + stale:
             yield f"index: {word} is counted in {index.frequency(word)} passages, not {frequency[word]}"
+    if stale:
+        return
     weights = {word: idf(len(stored), frequency[word]) for word in asked}
     scores: dict[int, dict[int, float]] = {key: {} for key in questions}
     for key, words in stored:

@@ -1,7 +1,9 @@
 """Search by words: a Tantivy index over words that were segmented before they came here.
 
-Passages are only ever added to an index. Where one was removed the whole index is made again, because Tantivy counts
-deleted passages in its BM25 statistics until it happens to merge them away, and the scores would depend on history.
+Passages are only ever added to the index of a small store. Where one was removed the whole index is made again, because
+Tantivy counts deleted passages in its BM25 statistics until it happens to merge them away, and the scores would depend
+on history. In a large store that would take minutes: there they are deleted, and a word weighs for a while what it
+weighed with them.
 """
 
 import errno
@@ -60,10 +62,14 @@ class WordIndex:
             private.cleanup()
             raise
 
-    def add(self, passages: Iterable[tuple[int, str]]) -> None:
-        """Add (key, words joined by blanks) and commit. Raises OSError, also for what Tantivy could not write."""
+    def add(self, passages: Iterable[tuple[int, str]], removed: Sequence[int] = ()) -> None:
+        """Add (key, words joined by blanks), delete the keys `removed`, and commit. Raises OSError, also for what
+        Tantivy could not write."""
         try:
             writer = self._index.writer(_WRITER_MEMORY, num_threads=1)
+            if removed:
+                schema = self._index.schema
+                writer.delete_documents_by_query(tantivy.Query.term_set_query(schema, _KEY, list(removed)))
             for key, words in passages:
                 writer.add_document(tantivy.Document(**{_KEY: key, _WORDS: words}))
             writer.commit()
