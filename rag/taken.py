@@ -8,7 +8,7 @@ from typing import Any
 from rag.assistant import fingerprint_of
 from rag.documents import DocumentReader, Limits
 from rag.errors import SettingError, StoreMissingError
-from rag.ingest import IngestReport, Progress, ingest, survey
+from rag.ingest import IngestReport, Progress, ingest, read_here, survey
 from rag.settings import Settings
 from rag.store import open_store
 from rag.types import Embedder
@@ -79,9 +79,9 @@ def foresee(
     report = IngestReport()
     base = settings.store.resolve().parent
     with DocumentReader(Limits(megabytes=settings.max_file_mb), fields) as reader:
-        found = survey(paths, known, reader, report, base=base, progress=progress, apart=(settings.store,))
-        for _ in found:
-            pass
+        read = read_here(reader, progress)
+        for change in survey(paths, known, read, report, base=base, progress=progress, apart=(settings.store,)):
+            report.took(change)
     return report
 
 
