@@ -86,6 +86,13 @@ def ingest(
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on, and take in every change, until it is ended with Ctrl-C.")
     ] = False,
+    ray: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Read and embed on a Ray cluster, write here: ray://HOST:PORT, HOST:PORT, auto, or local.",
+        ),
+    ] = "",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -98,6 +105,8 @@ def ingest(
 
     if watch and dry_run:
         raise typer.BadParameter("--watch takes changes in; leave --dry-run out.")
+    if ray and (watch or dry_run):
+        raise typer.BadParameter("--ray is for one run that stores; leave --watch and --dry-run out.")
     settings = load_settings(store=store)
     fields = fields_of(field or ())
     # a missing path is told before a model is built
@@ -112,7 +121,7 @@ def ingest(
             embedder = load_embedder(settings, progress)
         build_dictionary(settings.cache)
         use_dictionary(settings.cache)
-        job = Ingest(settings, embedder, fields)
+        job = Ingest(settings, embedder, fields, ray)
         if watch:
             _follow(job, paths, rebuild=rebuild, quiet=quiet, as_json=as_json)
             return
