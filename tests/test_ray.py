@@ -49,6 +49,7 @@ def address() -> Iterator[str]:
     """Where a Ray of two processors is to be found; this process is connected to it."""
     patch = pytest.MonkeyPatch()
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patch.setenv("RAY_worker_niceness", "0")  # Ray's own is 15: on a busy machine tests would hardly move
     patch.setenv("RAY_agent_register_timeout_ms", "300000")
     patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     import ray

@@ -3,12 +3,14 @@
 
 python -m scripts.measure.cluster [--articles 60] [--rounds 3]
 
-Both in turn, round after round, so that other work on the machine meets both; seconds are of the wall and medians. One
-thread each. Ray is started before the clock is, the worker has its model. Says what the stores hold (`content`: they
-must be equal), what a document costs more by Ray, and what memory each process has (Pss: what is shared is shared out).
+Both in turn, round after round; medians, of the wall and of the processor, which is this process and the worker. One
+thread each, at the same priority (Ray's own is lower). Ray is started before the clock is, and the worker has its
+model. The stores must be equal. Says what a document costs more by Ray, and what memory each process has (Pss: what
+is shared is shared out).
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -24,12 +26,27 @@ from rag.text import build_dictionary, use_dictionary
 from rag.types import Embedder
 from scripts.measure.scale import NEWS, content, write_corpus
 
+Took = tuple[float, float]
+"""Seconds of the wall, and of the processor."""
 
-def seconds(folder: Path, store: Path, embedder: Embedder, settings: Settings, way: Way | None = None) -> float:
+
+def run(folder: Path, store: Path, embedder: Embedder, settings: Settings, way: Way | None = None) -> Took:
     with open_store(store, fingerprint_of(embedder), write=True) as opened:
-        started = time.perf_counter()
+        wall, busy = time.perf_counter(), processor()
         ingest([folder], opened, embedder, base=folder.parent, limit_mb=settings.max_file_mb, way=way)
-        return time.perf_counter() - started
+        return time.perf_counter() - wall, processor() - busy
+
+
+def processor() -> float:
+    """Seconds of this process and of Ray's workers."""
+    ticks = 0
+    for entry in Path("/proc").iterdir():
+        try:
+            if (entry / "cmdline").read_bytes().startswith(b"ray::Worker"):
+                ticks += sum(map(int, (entry / "stat").read_text().rsplit(")", 1)[1].split()[11:13]))
+        except OSError:
+            continue
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def memory() -> dict[str, float]:
@@ -61,7 +78,9 @@ def main() -> None:
     build_dictionary(settings.cache)
     use_dictionary(settings.cache)
     embedder = load_embedder(settings)
-    took: dict[str, list[float]] = {"here": [], "by Ray": []}
+    here: list[Took] = []
+    there: list[Took] = []
+    os.environ.setdefault("RAY_worker_niceness", "0")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "news")
         write_corpus(options.news, folder, options.articles, 1)
@@ -69,17 +88,20 @@ def main() -> None:
         with open_cluster("local", embedder, settings, fields={}) as way:
             print(f"Ray and its worker were there after {time.perf_counter() - started:.1f} s", flush=True)
             for number in range(options.rounds):
-                here, there = Path(scratch, f"here-{number}"), Path(scratch, f"there-{number}")
-                took["here"].append(seconds(folder, here, embedder, settings))
-                took["by Ray"].append(seconds(folder, there, embedder, settings, way))
-                print({name: [round(one, 1) for one in several] for name, several in took.items()}, flush=True)
-                if content(here) != content(there):
+                mine, theirs = Path(scratch, f"here-{number}"), Path(scratch, f"there-{number}")
+                here.append(run(folder, mine, embedder, settings))
+                there.append(run(folder, theirs, embedder, settings, way))
+                print(f"here {here[-1]}, by Ray {there[-1]}", flush=True)
+                if content(mine) != content(theirs):
                     raise SystemExit("the stores differ")
             for name, megabytes in sorted(memory().items()):
                 print(f"{name}: {megabytes:.0f} MB")
-    alone, shared = (statistics.median(took[name]) for name in ("here", "by Ray"))
-    more = (shared - alone) / options.articles * 1000
-    print(f"{options.articles} articles: here {alone:.1f} s, by Ray {shared:.1f} s, {more:+.0f} ms a document; equal")
+    for place, what in enumerate(("of the wall", "of the processor")):
+        alone, shared = (statistics.median(one[place] for one in several) for several in (here, there))
+        more = (shared - alone) / options.articles * 1000
+        print(
+            f"{options.articles} articles, seconds {what}: {alone:.1f}, by Ray {shared:.1f}; {more:+.0f} ms a document"
+        )
 
 
 if __name__ == "__main__":
