@@ -16,7 +16,7 @@ export Q
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models ocr ask test unit clients milvus lint eval reading benchmark compare lock bare clean
+.PHONY: help setup models ocr ask test unit clients milvus ray lint eval reading benchmark compare lock bare clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -25,6 +25,7 @@ help:
 	@echo 'make ocr           set up what scans and pictures need'
 	@echo 'make clients       the tests of the server with clients of others, which it installs'
 	@echo 'make milvus        all tests of the store in a Milvus server, in minutes'
+	@echo 'make ray           the tests of an ingest on a Ray cluster; installs Ray, 200 MB'
 	@echo 'make lint          style, types, import rules'
 	@echo 'make eval          evaluate; reports go to out/'
 	@echo 'make reading       the reader and the confidence on data that they have not seen'
@@ -108,6 +109,14 @@ clients: setup
 # The store in a Milvus server, which it starts; `make test` does the short ones of these.
 milvus: setup
 	@MILVUS_TESTS=all $(BIN)/python -m pytest -rfEs tests/store/test_milvus_server.py
+
+# A Ray of two workers on this machine. Ray is in no lock: what it needs besides is there with the tests' own packages.
+$(VENV)/.ready-ray: $(VENV)/.ready-dev tests/ray-requirements.txt
+	@$(PIP) install -q --disable-pip-version-check -r tests/ray-requirements.txt
+	@touch $@
+
+ray: $(VENV)/.ready-ray
+	@$(BIN)/python -m pytest -rs tests/test_ray.py
 
 lint: setup
 	@$(BIN)/ruff check

@@ -86,6 +86,13 @@ def ingest(
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on, and take in every change, until it is ended with Ctrl-C.")
     ] = False,
+    ray: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Read and embed on a Ray cluster, write here: ray://HOST:PORT, HOST:PORT, auto, or local.",
+        ),
+    ] = "",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -102,6 +109,12 @@ def ingest(
             problem_en="takes changes in; leave --dry-run out.",
             problem_zh="会导入变化，请去掉 --dry-run。",
         )
+    if ray and (watch or dry_run):
+        raise OptionError(
+            name="--ray",
+            problem_en="is for one run that stores; leave --watch and --dry-run out.",
+            problem_zh="只用于一次写入的导入，请去掉 --watch 和 --dry-run。",
+        )
     settings = load_settings(store=store)
     fields = fields_of(field or ())
     # a missing path is told before a model is built
@@ -116,7 +129,7 @@ def ingest(
             embedder = load_embedder(settings, progress)
         build_dictionary(settings.cache)
         use_dictionary(settings.cache)
-        job = Ingest(settings, embedder, fields)
+        job = Ingest(settings, embedder, fields, ray)
         if watch:
             _follow(job, paths, rebuild=rebuild, quiet=quiet, as_json=as_json)
             return

@@ -45,6 +45,11 @@
     │   ├── StoreNotEmptyError      a copy would go among other documents
     │   ├── CopyFaultError          a copy is not what it was made from
     │   └── CalibrationError        the fitted confidence of this store cannot be read
+    ├── ClusterError            1
+    │   ├── ClusterUnreachableError no Ray cluster at this address
+    │   ├── ClusterMismatchError    its workers have another version, or another model
+    │   ├── ClusterLostError        it went away meanwhile
+    │   └── ClusterExtraMissingError  --ray needs the extra rag[ray], which is not installed
     ├── ServerError             1
     │   ├── AddressError            cannot listen there
     │   └── KeyFileError            the file of API keys cannot be read or written
@@ -294,6 +299,30 @@ class StoreNotEmptyError(StoreError):
 class CopyFaultError(StoreError):
     en = "{path}: {document} is not the same there after it was copied ({what}); run the copy again."
     zh = "{path}：{document} 复制后与原来不一致（{what}），请重新复制。"
+
+
+class ClusterError(RagError):
+    pass
+
+
+class ClusterUnreachableError(ClusterError):
+    en = "{address}: no Ray cluster to work on ({reason}); check the address, or start one: ray start --head"
+    zh = "{address}：没有可用的 Ray 集群（{reason}），请检查地址，或启动一个：ray start --head"
+
+
+class ClusterMismatchError(ClusterError):
+    en = "{address}: its workers have {what} {there}, but this is {here}; install the same on all machines."
+    zh = "{address}：工作进程的 {what} 是 {there}，而本机是 {here}，请在所有机器上安装相同的版本。"
+
+
+class ClusterLostError(ClusterError):
+    en = "{address}: the cluster was lost ({reason}); what is stored stays, and the same command goes on from there."
+    zh = "{address}：与集群的联系中断（{reason}）。已存的内容没有丢失，重新运行同一命令即可继续。"
+
+
+class ClusterExtraMissingError(ClusterError):
+    en = "{what} needs packages that are not installed ({missing}); run: pip install '.[ray]'"
+    zh = "{what} 所需的软件包尚未安装（{missing}），请运行：pip install '.[ray]'"
 
 
 class ServerError(RagError):

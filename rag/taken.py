@@ -1,6 +1,7 @@
 """Around an ingest: the run itself as settings ask for it, what it would do, and its summary for programs."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from rag.assistant import fingerprint_of
 from rag.documents import DocumentReader, Limits
 from rag.errors import SettingError, StoreMissingError
-from rag.ingest import IngestReport, Progress, ingest, survey
+from rag.ingest import IngestReport, Progress, Way, ingest, read_here, survey
 from rag.settings import Settings
 from rag.store import open_store
 from rag.types import Embedder
@@ -24,6 +25,7 @@ class Ingest:
     settings: Settings
     embedder: Embedder
     fields: Mapping[str, str] = field(default_factory=dict)
+    ray: str = ""  # address of the Ray cluster whose workers read and embed; "": this process does
 
     @property
     def base(self) -> Path:
@@ -34,8 +36,11 @@ class Ingest:
         self, paths: Sequence[Path], progress: Progress, *, rebuild: bool = False, gone: Sequence[str] = ()
     ) -> tuple[IngestReport, tuple[int, int]]:
         """The report, and how many documents and passages the store then holds. `gone`: files that are to be removed,
-        by the path that they are cited by. Raises PathMissingError, StoreError."""
-        with open_store(self.settings.where, fingerprint_of(self.embedder), write=True, rebuild=rebuild) as store:
+        by the path that they are cited by. Raises PathMissingError, StoreError, ClusterError."""
+        with (
+            self._way(progress) as way,
+            open_store(self.settings.where, fingerprint_of(self.embedder), write=True, rebuild=rebuild) as store,
+        ):
             report = ingest(
                 paths,
                 store,
@@ -46,8 +51,16 @@ class Ingest:
                 fields=self.fields,
                 apart=(self.settings.store,),
                 gone=gone,
+                way=way,
             )
             return report, (store.document_count(), store.passage_count())
+
+    def _way(self, progress: Progress) -> AbstractContextManager[Way | None]:
+        if not self.ray:
+            return nullcontext()
+        from rag.ingest.ray import open_cluster
+
+        return open_cluster(self.ray, self.embedder, self.settings, fields=self.fields, progress=progress)
 
 
 def fields_of(given: Sequence[str]) -> dict[str, str]:
@@ -79,9 +92,9 @@ def foresee(
     report = IngestReport()
     base = settings.store.resolve().parent
     with DocumentReader(Limits(megabytes=settings.max_file_mb), fields) as reader:
-        found = survey(paths, known, reader, report, base=base, progress=progress, apart=(settings.store,))
-        for _ in found:
-            pass
+        read = read_here(reader, progress)
+        for change in survey(paths, known, read, report, base=base, progress=progress, apart=(settings.store,)):
+            report.took(change)
     return report
 
 

@@ -44,7 +44,11 @@ class DocumentReader:
 
     def read(self, file: Path, path: str) -> Reading:
         """The documents of `file`, cited by `path`. Raises PathMissingError or DocumentError, naming `path`."""
-        source = Source(path, read_bytes(file, path, self._limits.megabytes), self._limits, self._fields)
+        return self.read_content(read_bytes(file, path, self._limits.megabytes), path)
+
+    def read_content(self, data: bytes, path: str) -> Reading:
+        """The documents of a file of these bytes, cited by `path`. Raises DocumentError."""
+        source = Source(path, data, self._limits, self._fields)
         if needs_no_library(source):
             return build(source)
         if self._kept is None:

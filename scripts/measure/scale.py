@@ -31,9 +31,9 @@ from typing import Any
 
 import numpy as np
 
-import rag.ingest
 from rag.assistant import fingerprint_of
 from rag.documents import DocumentReader
+from rag.ingest import ingest, passages, plan
 from rag.models import load_embedder
 from rag.settings import Settings, load_settings
 from rag.store import LocalStore, files, open_store
@@ -103,13 +103,13 @@ class Clock:
 
     def watch(self, embedder: Embedder) -> None:
         embedder.embed_passages = self.timed("encode", embedder.embed_passages)  # type: ignore[method-assign]
-        for name, stage in (
-            ("split_document", "split"),
-            ("words", "words"),
-            ("_sha256", "read"),
-            ("find_files", "read"),
+        for room, name, stage in (
+            (passages, "split_document", "split"),
+            (passages, "words", "words"),
+            (plan, "sha256_of", "read"),
+            (plan, "find_files", "read"),
         ):
-            setattr(rag.ingest, name, self.timed(stage, getattr(rag.ingest, name)))
+            setattr(room, name, self.timed(stage, getattr(room, name)))
         for name in ("add", "keep", "kept", "forget", "sources"):
             setattr(LocalStore, name, self.timed("sqlite", getattr(LocalStore, name)))
         LocalStore.refresh = self.timed("index", LocalStore.refresh)  # type: ignore[method-assign]
@@ -128,7 +128,7 @@ def run_here(folder: Path, store: Path, fake: bool, busy: bool) -> dict[str, Any
     clock.watch(embedder)
     started = clock.now()
     with open_store(store, fingerprint_of(embedder), write=True) as opened:
-        report = rag.ingest.ingest([folder], opened, embedder, base=folder.parent, limit_mb=settings.max_file_mb)
+        report = ingest([folder], opened, embedder, base=folder.parent, limit_mb=settings.max_file_mb)
         took = clock.now() - started
         held = opened.document_count(), opened.passage_count(), opened.generation
     return {
