@@ -54,7 +54,7 @@ SCENES = {
         folder="zh-CN",
         first="智新科技去年的销量是多少？",
         then="那今年的目标呢？",
-        unanswered="武汉无人驾驶出租车的起步价是多少元？",
+        unanswered="智新科技去年的利润是多少亿元？",
         documents="文档",
     ),
 }

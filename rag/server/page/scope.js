@@ -35,7 +35,7 @@ let pane = null; // what stands in it while it is open
 export async function openScope(from) {
   const find = el("input", { type: "search", id: "pattern" });
   sayAs(find, "placeholder", "patternHint");
-  const added = say(el("button", { type: "button", className: "also", onclick: () => addPattern() }), "addPattern");
+  const added = say(el("button", { type: "button", className: "take", onclick: () => addPattern() }), "addPattern");
   const count = el("p", { className: "count", role: "status" });
   const everything = say(el("button", { type: "button", id: "everything", onclick: askEverything }), "askEverything");
   const facts = el("div", { hidden: true }); // where documents have metadata
