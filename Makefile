@@ -29,7 +29,7 @@ help:
 	@echo 'make lint          style, types, import rules'
 	@echo 'make eval          evaluate; reports go to out/'
 	@echo 'make reading       the reader and the confidence on data that they have not seen'
-	@echo 'make benchmark     speed of the encoder beside sentence-transformers'
+	@echo 'make benchmark     speed of each part beside the plain way to the same'
 	@echo 'make compare       the same questions through other systems'
 	@echo 'make lock          write the lock files anew'
 	@echo 'make bare          install into a bare environment by pip alone, read the seeds, ask'
@@ -138,11 +138,12 @@ reading: setup
 	@$(BIN)/python -m scripts.measure.reading --data $(DATA)
 
 benchmark: setup
-	@$(BIN)/python -m scripts.measure.benchmark encode
+	@$(BIN)/python -m scripts.measure.benchmark --data $(DATA)
 
 compare: setup
 	@test -x $(PEERS)/bin/python || $(BIN)/python -m scripts.measure.compare --setup $(PEERS)
 	@$(BIN)/python -m scripts.measure.compare $(DATA)/xquad/xquad.zh.json --environment $(PEERS) --questions 300
+	@$(BIN)/python -m scripts.measure.compare --news $(DATA) --environment $(PEERS)
 
 # make lock UPGRADE=--upgrade: the newest versions; otherwise those that are pinned stay.
 lock: $(VENV)/.packages

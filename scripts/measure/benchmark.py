@@ -77,7 +77,7 @@ PARTS: dict[str, Callable[[Bench], Section]] = {
     "ingest": lambda bench: ingest(bench.turns, bench.torch, bench.embedder, bench.material),
     "retrieve": lambda bench: retrieve(bench.turns, bench.desk),
     "answer": lambda bench: answer(bench.turns, bench.desk),
-    "start": lambda bench: start(bench.turns, bench.torch, bench.embedder, seeds(1)),
+    "start": lambda bench: start(bench.turns, bench.torch, bench.embedder, bench.material),
     "limits": Bench.limits,
 }
 
