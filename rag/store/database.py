@@ -33,6 +33,10 @@ _METADATA = """CREATE TABLE metadata (
         document TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, name TEXT NOT NULL, value TEXT NOT NULL,
         PRIMARY KEY (document, name)) STRICT, WITHOUT ROWID"""
 
+# What lists and filters documents asks of them: their rows, with their texts, need not be read for it. A store from
+# before gets it from the next writer; until then it is as right, and slower.
+_LISTED = """CREATE INDEX IF NOT EXISTS documents_listed ON documents (path, place, date, sha256, id)"""
+
 # Passage keys grow and are never used twice: "greater than the last key of the index" means "not in the index yet".
 # Big columns stand last, where a query that does not name them never reads them.
 _SCHEMA = (
@@ -62,6 +66,7 @@ _SCHEMA = (
     """CREATE INDEX embedded_passages ON passages (embedded)""",
     """CREATE INDEX embedded_sentences ON sentences (embedded)""",
     _METADATA,
+    _LISTED,
     """CREATE TABLE kept (                                                -- computed, not yet part of a document
         embedded BLOB PRIMARY KEY, vector BLOB NOT NULL                   -- float32
         ) STRICT, WITHOUT ROWID""",
@@ -169,11 +174,12 @@ def empty(db: sqlite3.Connection, fingerprint: Fingerprint) -> None:
         advance(db, removed=True)
 
 
-def add_metadata_table(db: sqlite3.Connection) -> None:
-    """To a store from before there was one."""
-    if not _has_metadata(db):
-        with transaction(db):
+def add_what_is_missing(db: sqlite3.Connection) -> None:
+    """To a store from before there was metadata, or the index that lists documents."""
+    with transaction(db):
+        if not _has_metadata(db):
             db.execute(_METADATA)
+        db.execute(_LISTED)
 
 
 def _has_metadata(db: sqlite3.Connection) -> bool:

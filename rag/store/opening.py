@@ -63,7 +63,7 @@ def _open_writer(folder: Path, fingerprint: Fingerprint | None, rebuild: bool) -
                     raise StoreMissingError(path=folder)
                 database.create(db, fingerprint)
             stored = settings_of(folder, db).fingerprint
-            database.add_metadata_table(db)
+            database.add_what_is_missing(db)
             if rebuild and fingerprint is not None:
                 database.empty(db, fingerprint)
             else:

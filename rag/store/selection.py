@@ -34,9 +34,10 @@ def matching(db: sqlite3.Connection, filters: Filter) -> Keys:
     for name, values in filters.metadata:
         conditions.append(_METADATA)
         given += [name, json.dumps(values)]
+    # CROSS, and put in order here: else SQLite reads all passages, each with its vector, and looks up its document.
     found = db.execute(
-        f"""SELECT passages.key FROM documents JOIN passages ON passages.document = documents.id
-            WHERE {" AND ".join(conditions) or "1"} ORDER BY passages.key""",
+        f"""SELECT passages.key FROM documents CROSS JOIN passages ON passages.document = documents.id
+            WHERE {" AND ".join(conditions) or "1"}""",
         given,
     )
-    return np.fromiter((row[0] for row in found), dtype=np.int64)
+    return np.sort(np.fromiter((row[0] for row in found), dtype=np.int64))

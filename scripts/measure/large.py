@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +217,7 @@ def opening(folder: Path, data: Path) -> dict[str, float]:
     store.search_dense(vectors[0], POOL)
     searched = time.perf_counter()
     found = {"open s": opened - started, "first search s": searched - opened}
-    with models.assistant(store) as assistant:
+    with closing(models.assistant(store)) as assistant:
         for question in asked[:50]:
             assistant.ask(question, mode="accurate")
         found |= {f"{name} MB": value for name, value in memory().items()}
@@ -261,7 +261,8 @@ def asking(folders: Sequence[Path], data: Path, modes: Sequence[str], count: int
             for vector, own in zip(vectors, nearest, strict=True)
         ]
         found[folder.name]["recall@10"] = float(np.mean(hits))
-    weights, queries = load_weights(), {}
+    weights = load_weights()
+    queries: dict[tuple[Path, str], Query] = {}
     parts: dict[str, Callable[[LocalStore, TextCache, Query], object]] = {
         "dense": lambda store, texts, query: store.search_dense(query.vector, POOL),
         "words": lambda store, texts, query: store.search_words(query.terms, POOL),
