@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -222,7 +221,7 @@ class _Split:
     sentences: tuple[Sentence, ...]
     of_passages: tuple[str, ...]
     of_sentences: tuple[str, ...]
-    words: tuple[tuple[str, ...], ...]
+    words: tuple[str, ...]  # of each passage, joined by blanks
 
     def indexed(self, vectors: Mapping[str, "_Row"], dim: int) -> IndexedDocument:
         return IndexedDocument(
@@ -231,7 +230,7 @@ class _Split:
             sentences=self.sentences,
             vectors=_stacked(vectors, self.of_passages, dim),
             sentence_vectors=_stacked(vectors, self.of_sentences, dim),
-            words=self.words,
+            words=tuple(tuple(joined.split(" ")) if joined else () for joined in self.words),
             embedded=(*self.of_passages, *self.of_sentences),
         )
 
@@ -275,7 +274,7 @@ def _split(document: Document, embedder: Embedder) -> _Split:
         sentences=tuple(sentences),
         of_passages=tuple(simplify(text) for text in texts),
         of_sentences=tuple(simplify(document.text[sentence.start : sentence.end]) for sentence in sentences),
-        words=tuple(tuple(map(sys.intern, words(text))) for text in texts),  # a file says the same words often
+        words=tuple(" ".join(words(text)) for text in texts),
     )
 
 

@@ -86,7 +86,12 @@ def _by_stamp(lines: Sequence[str]) -> _Opens | None:
     forms = Counter(regex.sub(r"\d+", "#", found[0]) for line in lines if (found := _STAMP.match(line)))
     if not forms or max(forms.values()) < _MOST * len(lines):
         return None
-    return lambda line: (0, found[0]) if (found := _STAMP.match(line)) else None
+
+    def opens(line: str) -> tuple[int, str] | None:
+        stamp = _STAMP.match(line)
+        return (0, stamp[0]) if stamp else None
+
+    return opens
 
 
 def _opened(paragraphs: Sequence[Paragraph], opens: _Opens) -> Iterator[Article]:
