@@ -88,8 +88,8 @@ def _by_stamp(lines: Sequence[str]) -> _Opens | None:
         return None
 
     def opens(line: str) -> tuple[int, str] | None:
-        found = _STAMP.match(line)
-        return (0, found[0]) if found else None
+        stamp = _STAMP.match(line)
+        return (0, stamp[0]) if stamp else None
 
     return opens
 

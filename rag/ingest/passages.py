@@ -1,6 +1,5 @@
 """Documents -> passages and sentences with their vectors."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +36,7 @@ class Split:
     sentences: tuple[Sentence, ...]
     of_passages: tuple[str, ...]
     of_sentences: tuple[str, ...]
-    words: tuple[tuple[str, ...], ...]
+    words: tuple[str, ...]  # of each passage, joined by blanks
 
     def indexed(self, vectors: Mapping[str, Row], dim: int) -> IndexedDocument:
         return IndexedDocument(
@@ -46,7 +45,7 @@ class Split:
             sentences=self.sentences,
             vectors=_stacked(vectors, self.of_passages, dim),
             sentence_vectors=_stacked(vectors, self.of_sentences, dim),
-            words=self.words,
+            words=tuple(tuple(joined.split(" ")) if joined else () for joined in self.words),
             embedded=(*self.of_passages, *self.of_sentences),
         )
 
@@ -91,7 +90,7 @@ def split_texts(document: Document, embedder: Embedder) -> Split:
         sentences=tuple(sentences),
         of_passages=tuple(simplify(text) for text in texts),
         of_sentences=tuple(simplify(document.text[sentence.start : sentence.end]) for sentence in sentences),
-        words=tuple(tuple(map(sys.intern, words(text))) for text in texts),  # a file says the same words often
+        words=tuple(" ".join(words(text)) for text in texts),
     )
 
 
