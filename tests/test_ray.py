@@ -16,7 +16,13 @@ from typer.testing import CliRunner
 import rag.ingest.ray
 from rag.assistant import fingerprint_of
 from rag.cli import app
-from rag.errors import ClusterExtraMissingError, ClusterMismatchError, ClusterUnreachableError, SettingError
+from rag.errors import (
+    ClusterExtraMissingError,
+    ClusterMismatchError,
+    ClusterUnreachableError,
+    OptionError,
+    SettingError,
+)
 from rag.ingest import IngestReport, Way, ingest
 from rag.ingest.ray import open_cluster
 from rag.ingest.worker import Worker
@@ -201,13 +207,14 @@ def workers() -> list[int]:
 
 def refused(*arguments: str) -> str:
     result = CliRunner().invoke(app, ["ingest", *arguments, str(ROOT / "seeds")])
-    assert result.exit_code == 2
-    return result.output
+    assert isinstance(result.exception, OptionError)
+    assert result.exception.exit_code == 2
+    return str(result.exception)
 
 
 @pytest.mark.parametrize("other", ["--watch", "--dry-run"])
 def test_what_does_not_go_with_it_is_refused(other: str) -> None:
-    assert "--ray is for one run" in refused("--ray", "auto", other)
+    assert "--ray: is for one run" in refused("--ray", "auto", other)
 
 
 def opened(address: str) -> None:

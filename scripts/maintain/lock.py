@@ -5,8 +5,8 @@
     make lock UPGRADE=--upgrade  the newest of all that go together
 
 requirements.lock is what rag runs on, requirements-EXTRA.lock what an extra of OWN_LOCK needs besides, and
-requirements-dev.lock what the tests need besides all of them, the other extras with it. Resolved by uv, from what
-pyproject.toml declares and for the Python that this runs on; nothing is installed.
+requirements-dev.lock what the tests need besides all of them, the other extras with it but for those of UNLOCKED.
+Resolved by uv, from what pyproject.toml declares and for the Python that this runs on; nothing is installed.
 """
 
 import argparse
@@ -20,6 +20,8 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[2]
 OWN_LOCK = ("models", "ocr")
 """The extras that are set up by themselves, either without the other."""
+UNLOCKED = ("ray",)
+"""The extras that neither set-up nor `make test` installs: 200 MB; `make ray` does."""
 CUDA = ("cuda-", "nvidia-", "triton")
 """What only torch's ordinary build needs; `make` installs the one for processors."""
 
@@ -33,7 +35,11 @@ def main() -> None:
     extras: dict[str, list[str]] = project["project"]["optional-dependencies"]
     # The build backend is among them: `make` installs the package itself without downloading another one.
     base = project["project"]["dependencies"] + project["build-system"]["requires"]
-    everything = base + [*chain(*extras.values())] + project["dependency-groups"]["dev"]
+    everything = (
+        base
+        + [*chain(*(needed for extra, needed in extras.items() if extra not in UNLOCKED))]
+        + project["dependency-groups"]["dev"]
+    )
     with TemporaryDirectory() as folder:
         pins = Path(folder) / "pins.txt"  # uv keeps to what the file holds that it writes
         pins.write_text("".join(path.read_text("utf-8") for path in sorted(ROOT.glob("requirements*.lock"))), "utf-8")

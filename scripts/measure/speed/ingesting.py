@@ -7,6 +7,7 @@ from pathlib import Path
 import rag.ingest
 from rag.assistant import fingerprint_of
 from rag.documents import DocumentReader
+from rag.ingest import passages, plan
 from rag.store import LocalStore, open_store
 from rag.types import Embedder
 from scripts.measure.scale import Clock
@@ -61,10 +62,10 @@ def _watched(embedder: Embedder) -> list[Watched]:
     stored = ("add", "keep", "kept", "forget", "sources", "begin_run", "end_run")
     return [
         (DocumentReader, "read", "read"),
-        (rag.ingest, "_sha256", "read"),
-        (rag.ingest, "find_files", "read"),
-        (rag.ingest, "split_document", "split"),
-        (rag.ingest, "words", "words"),
+        (plan, "sha256_of", "read"),
+        (plan, "find_files", "read"),
+        (passages, "split_document", "split"),
+        (passages, "words", "words"),
         (embedder, "embed_passages", "encode"),
         *((LocalStore, name, "store") for name in stored),
         (LocalStore, "refresh", "index"),
