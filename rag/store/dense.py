@@ -2,7 +2,7 @@
 
 Over 75,000 vectors of 384 dimensions a flat float32 index takes 10 ms a question and 115 MB; half precision takes 3 ms
 and 58 MB, needs no training (so it depends on nothing but the vectors), and its error has a bound small enough to prove
-the answer exact. Time and memory grow in a straight line; from `rag.store.derived.LARGE` passages on the vectors are
+the answer exact. Time and memory grow in a straight line; from `rag.store.files.LARGE` passages on the vectors are
 searched by sketches of them first (`rag.store.sketch`).
 """
 

@@ -20,10 +20,6 @@ from rag.store.growing import Made
 from rag.store.sketch import SketchedIndex
 from rag.store.words import WordIndex
 
-LARGE = 150_000
-"""Passages from which on a store is large. Below that a question is compared with every vector, in 8 ms at most, and
-what it finds is exact."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Indexes:
@@ -60,7 +56,7 @@ def build(store: Path, db: sqlite3.Connection) -> Indexes:
     else from the truth alone, in memory, in about five seconds for 75,000 passages."""
     settings = read_settings(db)
     state = files.read_state(store)
-    base = _base(store, state, settings) if rows.passage_count(db) >= LARGE else None
+    base = _base(store, state, settings) if rows.passage_count(db) >= files.LARGE else None
     if state is not None and base is not None and state.sketched:
         private = tempfile.TemporaryDirectory(prefix="rag-index-")
         try:
@@ -87,7 +83,7 @@ def write(store: Path, db: sqlite3.Connection) -> Indexes:
     try:
         state = files.read_state(store)
         base = _base(store, state, settings)
-        if rows.passage_count(db) >= LARGE:
+        if rows.passage_count(db) >= files.LARGE:
             older = None if state is None else store / state.folder
             made = growing.make(older, db, folder, state, None if base is None else base.dense)
         else:

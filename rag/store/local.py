@@ -147,7 +147,8 @@ class LocalStore:
     def refresh(self) -> None:
         self._require_writer()
         with self._access():
-            if files.state_of(self.path, self._settings.identity, self.generation) is None:
+            state = files.state_of(self.path, self._settings.identity, self.generation)
+            if state is None or (not state.sketched and rows.passage_count(self._db) >= files.LARGE):
                 from rag.store import derived
 
                 self._replace_indexes(None)

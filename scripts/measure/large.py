@@ -393,9 +393,10 @@ class Sources:
 
     def _store(self, name: str, documents: Iterator[Document]) -> LocalStore:
         folder = self._folder / f"source-{name}"
-        if (folder / "store.sqlite").exists():
-            return open_store(folder, None)
-        return built(list(documents), Models().embedder, folder)
+        if not (folder / "made").exists():
+            built(list(documents), Models().embedder, folder).close()
+            (folder / "made").touch()
+        return open_store(folder, None)
 
 
 if __name__ == "__main__":

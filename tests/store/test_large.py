@@ -23,7 +23,7 @@ FILES, PASSAGES = 24, 12
 
 @pytest.fixture(autouse=True)
 def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rag.store.derived, "LARGE", 100)
+    monkeypatch.setattr(files, "LARGE", 100)
     monkeypatch.setattr(rag.store.sketch, "PROPOSED", 100)
     monkeypatch.setattr(rag.store.search, "_CANDIDATES", 12)
     monkeypatch.setattr(rag.store.growing, "ASIDE", 1 / 10)
@@ -197,6 +197,21 @@ def test_when_much_was_removed_words_weigh_as_in_a_new_store(folder: Path, refer
         words = list(some_words(np.random.default_rng(1), 6))
         assert store.word_frequencies(words) == reference.word_frequencies(words)
         assert list(store.verify()) == []
+
+
+def test_a_large_store_of_before_is_sketched_by_the_next_writer(
+    tmp_path: Path, reference: ReferenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "LARGE", 10**9)
+        _both(tmp_path / "store", reference).close()
+        (words,) = (path.name for path in (tmp_path / "store").glob("index-*/words/*.idx"))
+    with open_store(tmp_path / "store", FINGERPRINT) as reader:
+        assert_same_answers(reader, reference)
+    with open_store(tmp_path / "store", FINGERPRINT, write=True) as store:
+        assert _recall(store, reference) >= 0.99
+        assert _sketched(store) == FILES * PASSAGES
+        assert list((tmp_path / "store").glob(f"index-*/words/{words}"))  # what need not be made again is not
 
 
 def test_grown_small_again_it_is_exact_again(folder: Path, reference: ReferenceStore) -> None:
