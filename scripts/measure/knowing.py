@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from rag.evaluate.matching import holds, squeeze
-from rag.types import Store, Vectors
+from rag.types import Filter, Store, Vectors
 from rag.weights import load_weights
 from scripts.corpora import Asked, OwnDocuments, as_document, built, reports
 from scripts.measure.bench import Bench, first_is_right, show
@@ -30,11 +30,11 @@ class Hiding:
     def hide(self, path: str) -> None:
         self._hidden = {one.id for one in self._store.documents() if one.path == path}
 
-    def search_dense(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
-        return self._left(self._store.search_dense(vector, k + 10), k)
+    def search_dense(self, vector: Vectors, k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
+        return self._left(self._store.search_dense(vector, k + 10, filters), k)
 
-    def search_words(self, words: Sequence[str], k: int) -> list[tuple[str, float]]:
-        return self._left(self._store.search_words(words, k + 10), k)
+    def search_words(self, words: Sequence[str], k: int, filters: Filter | None = None) -> list[tuple[str, float]]:
+        return self._left(self._store.search_words(words, k + 10, filters), k)
 
     def _left(self, found: list[tuple[str, float]], k: int) -> list[tuple[str, float]]:
         return [one for one in found if one[0].rsplit("-", 1)[0] not in self._hidden][:k]
