@@ -36,6 +36,7 @@ from scripts.corpora import ROOT, xquad
 from scripts.measure.resampled import Drawn, Sources, make
 
 SIZES = (10_000, 100_000, 1_000_000)
+QUESTIONS = 100
 WARM = 10  # questions asked before any is counted
 
 
@@ -49,9 +50,9 @@ class Models:
         return LocalAssistant(store, self.embedder, self.settings, reader=load_reader(self.settings))
 
 
-def questions(data: Path, count: int) -> list[str]:
+def questions(data: Path) -> list[str]:
     asked = [one.text for paragraph in xquad(data, "zh") for one in paragraph.questions]
-    return asked[:: len(asked) // count][:count]
+    return asked[:: len(asked) // QUESTIONS][:QUESTIONS]
 
 
 def memory() -> dict[str, float]:
@@ -71,7 +72,7 @@ def spread(name: str, seconds: Sequence[float]) -> dict[str, float]:
 def opening(folder: Path, data: Path) -> dict[str, float]:
     """Opening, the first search and what a process that asks has in memory. The files may be in the system's memory."""
     models = Models()
-    asked = questions(data, 100)
+    asked = questions(data)
     vectors = models.embedder.embed_questions(asked)
     before = memory()["RSS"]
     started = time.perf_counter()
@@ -88,7 +89,7 @@ def opening(folder: Path, data: Path) -> dict[str, float]:
 
 
 def exact(folder: Path, vectors: Vectors, store: LocalStore, k: int) -> list[list[str]]:
-    """The ids of the `k` nearest by all stored vectors, ties by id; kept beside the store."""
+    """The ids of the `k` nearest by all stored vectors to each of `vectors`, ties by id; kept beside the store."""
     kept = folder / "exact.json"
     if not kept.exists():
         best: list[list[tuple[float, int]]] = [[] for _ in vectors]
@@ -113,7 +114,8 @@ def exact(folder: Path, vectors: Vectors, store: LocalStore, k: int) -> list[lis
 
 def asking(folders: Sequence[Path], data: Path, modes: Sequence[str], count: int) -> dict[str, dict[str, float]]:
     models = Models()
-    asked = questions(data, 100)[:: 100 // count]
+    every = slice(None, None, QUESTIONS // count)
+    asked = questions(data)
     vectors = models.embedder.embed_questions(asked)
     stores = {folder: open_store(folder, fingerprint_of(models.embedder)) for folder in folders}
     found: dict[str, dict[str, float]] = {folder.name: {} for folder in folders}
@@ -121,9 +123,10 @@ def asking(folders: Sequence[Path], data: Path, modes: Sequence[str], count: int
         nearest = exact(folder, vectors, store, 10)
         hits = [
             len({i for i, _ in store.search_dense(vector, 10)} & set(own)) / len(own)
-            for vector, own in zip(vectors, nearest, strict=True)
+            for vector, own in list(zip(vectors, nearest, strict=True))[every]
         ]
         found[folder.name]["recall@10"] = float(np.mean(hits))
+    asked = asked[every]
     weights = load_weights()
     queries: dict[tuple[Path, str], Query] = {}
     parts: dict[str, Callable[[LocalStore, TextCache, Query], object]] = {
@@ -207,7 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where the stores are made and kept")
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="passages in each")
-    parser.add_argument("--questions", type=int, default=100, help="asked (100)")
+    parser.add_argument("--questions", type=int, default=QUESTIONS, help="asked (100)")
     parser.add_argument("--modes", nargs="*", default=("fast", "accurate"), help="of answers that are timed")
     parser.add_argument("--make", action="store_true", help="make the stores, measure nothing")
     parser.add_argument("--change", action="store_true", help="measure adding and removing a file, too")
@@ -215,6 +218,8 @@ def main() -> None:
     parser.add_argument("--opening", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--changing", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if not WARM < options.questions <= QUESTIONS:
+        parser.error(f"--questions: more than {WARM}, which are asked before any is counted, and {QUESTIONS} at most.")
     if options.opening:
         print(json.dumps(opening(options.opening, options.data)))
         return
