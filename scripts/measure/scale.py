@@ -8,7 +8,8 @@ python -m scripts.measure.scale --articles 2000 --kills 10            with the r
 what encoding would take is reckoned from their tokens (`--rate`). The stages: reading, splitting, words, encoding,
 SQLite, the search indexes. With `--kills` a second store is made by runs that SIGKILL ends at random
 moments, each gone on with by the next; it must be whole (`rag verify`), hold no passage twice, and hold the same as the
-first, byte for byte. Exit code 1 where that, the memory (1.5 GB), the second run (30 s) or the total over encoding
+first, byte for byte. With `--once`, for hours of a real model, it is the first store that is made so, and the figures are
+those of the run that comes to its end. Exit code 1 where that, the memory (1.5 GB), the second run (30 s) or the total over encoding
 alone (1.10) does not hold.
 """
 
@@ -18,6 +19,7 @@ import hashlib
 import json
 import random
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -162,19 +164,36 @@ def run(folder: Path, store: Path, flags: Sequence[str]) -> dict[str, Any]:
 
 
 def killed(folder: Path, store: Path, flags: Sequence[str], kills: int, seconds: float, chance: random.Random) -> int:
-    """Ingests that are killed at random moments, `kills` of them at most; the last one comes to its end. Returns how
-    many were."""
+    """Ingests that are killed at random moments, `kills` of them at most. Returns how many were."""
     done = 0
     for _ in range(kills):
-        process = start(folder, store, flags)
+        process, after = start(folder, store, flags), chance.uniform(0.5, seconds)
         try:
-            process.communicate(timeout=chance.uniform(0.5, seconds))
+            process.communicate(timeout=after)
         except subprocess.TimeoutExpired:
+            most = megabytes_of(process.pid)
             process.send_signal(signal.SIGKILL)
             process.communicate()
             done += 1
-    run(folder, store, flags)
+            print(f"killed after {after:.1f} s: {stored(store)} documents stored, {most:.0f} MB at most", flush=True)
     return done
+
+
+def megabytes_of(process: int) -> float:
+    """The most memory that a running process has had."""
+    told = Path(f"/proc/{process}/status").read_text("utf-8")
+    return next(int(line.split()[1]) / 1024 for line in told.splitlines() if line.startswith("VmHWM"))
+
+
+def stored(store: Path) -> int:
+    """How many documents a store holds, however it was left."""
+    if not (store / files.DATABASE).exists():
+        return 0
+    db = sqlite3.connect(store / files.DATABASE)
+    tables: int = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'documents'").fetchone()[0]
+    held: int = db.execute("SELECT count(*) FROM documents").fetchone()[0] if tables else 0
+    db.close()
+    return held
 
 
 # --- what is in the store ------------------------------------------------------------------------------------------
@@ -232,6 +251,10 @@ def measure(options: argparse.Namespace, scratch: Path) -> list[str]:
     )
     bad = []
     flags = [flag for flag, given in (("--fake", options.fake), ("--busy", options.busy)) if given]
+    chance = random.Random(options.seed)
+    if options.once:
+        done = killed(folder, store, flags, options.kills, options.kill_within, chance)
+        bad += [f"only {done} runs were killed"] if done < options.kills else []
     first = run(folder, store, flags)
     report("first", first)
     stages = first["stages"]
@@ -251,10 +274,11 @@ def measure(options: argparse.Namespace, scratch: Path) -> list[str]:
     most = max(first["megabytes"], again["megabytes"])
     bad += [f"memory reached {most:.0f} MB"] if most > MOST_MEGABYTES else []
     bad += faults(store)
-    if options.kills:
-        other, chance = scratch / "killed" / "vectorstore", random.Random(options.seed)
+    if options.kills and not options.once:
+        other = scratch / "killed" / "vectorstore"
         most_seconds = options.kill_within or 2 * first["seconds"] / options.kills
         done = killed(folder, other, flags, options.kills, most_seconds, chance)
+        run(folder, other, flags)
         names = ("documents", "passages", "sentences")
         differ = [name for name, a, b in zip(names, content(store), content(other), strict=True) if a != b]
         print(
@@ -271,20 +295,27 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=23_152, help="how many (23152, all)")
     parser.add_argument("--together", type=int, default=1, help="articles in one file (1)")
     parser.add_argument("--kills", type=int, default=0, help="SIGKILLs in a second making of the store (0)")
+    parser.add_argument("--once", action="store_true", help="kill the first making of the store; needs --kill-within")
     parser.add_argument("--kill-within", type=float, help="most seconds before each (twice its share of the first run)")
     parser.add_argument("--seed", type=int, default=7, help="of their moments (7)")
     parser.add_argument("--rate", type=float, default=7000.0, help="tokens a second, to reckon with (7000)")
     parser.add_argument("--news", type=Path, default=NEWS, help="the folder of the corpus")
     parser.add_argument("--busy", action="store_true", help="processor seconds, where the machine has other work too")
     parser.add_argument("--scratch", type=Path, help="folder to work in (a temporary one)")
+    parser.add_argument("--keep", type=Path, help="where the corpus and its store are moved in the end")
     parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--store", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.once and not options.kill_within:
+        parser.error("--once needs --kill-within SECONDS")
     if options.run:
         print(json.dumps(run_here(options.run, options.store, options.fake, options.busy)))
         return
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         bad = measure(options, Path(scratch))
+        if options.keep:
+            shutil.move(scratch, options.keep)
+            Path(scratch).mkdir()
     print("; ".join(bad) or "all well")
     raise SystemExit(bool(bad))
 
