@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
+from threading import Condition, RLock, local
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 
     from rag.store.dense import Keys
     from rag.store.derived import Indexes
+
+
+_PATIENCE = 2.0
+"""Seconds that a question waits for those before it to end, so that the next state is seen where they never pause."""
+
+
+class _Own(local):
+    """Of one thread."""
+
+    pins = 0
 
 
 def open_local(folder: Path, fingerprint: Fingerprint | None, *, write: bool, rebuild: bool) -> "LocalStore":
@@ -78,7 +88,8 @@ class LocalStore:
         self._lock = RLock()
         self._indexes: Indexes | None = None  # loaded at the first search: listing documents needs none
         self._stamp = stamp
-        self._pins = 0
+        self._pins, self._own = 0, _Own()
+        self._unpinned = Condition(self._lock)
         self._documents: tuple[int, int] | None = None  # generation, how many
         self._selected: tuple[tuple[str, int, Filter], Keys] | None = None
         self._settings = settings_of(folder, db)
@@ -244,13 +255,18 @@ class LocalStore:
     @contextmanager
     def pinned(self) -> Iterator[None]:
         with self._access():
+            if not self._own.pins:
+                self._unpinned.wait_for(lambda: not (self._pins and self._is_behind()), _PATIENCE)
             self._follow()
             self._pins += 1
+            self._own.pins += 1
         try:
             yield
         finally:
             with self._lock:
                 self._pins -= 1
+                self._own.pins -= 1
+                self._unpinned.notify_all()
 
     def close(self) -> None:
         """Let go of the files and the writer's lock. Closing twice does no harm."""
@@ -315,6 +331,10 @@ class LocalStore:
         if self._indexes is not None:
             self._indexes.close()
         self._indexes = indexes
+
+    def _is_behind(self) -> bool:
+        """Whether a writer has refreshed the indexes since this reader moved."""
+        return self._writer_lock is None and files.state_stamp(self.path) not in (None, self._stamp)
 
     def _follow(self) -> None:
         """Move a reader to the state the indexes were last refreshed to, unless it is pinned or there already."""

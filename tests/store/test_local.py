@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -259,6 +260,22 @@ class TestFollowing:
                 assert_same_answers(reader, reference)
             with reader.pinned():
                 assert "new.txt" in reader.sources()
+
+    def test_questions_that_never_pause_see_the_refresh(self, folder: Path, writer: LocalStore) -> None:
+        with open_store(folder, FINGERPRINT) as reader, ThreadPoolExecutor(1) as pool:
+            with reader.pinned():
+                writer.add("new.txt", make_file("new.txt"))
+                writer.refresh()
+
+                def later() -> bool:
+                    with reader.pinned(), reader.pinned():
+                        return "new.txt" in reader.sources()
+
+                found = pool.submit(later)
+                with pytest.raises(TimeoutError):  # it lets the one before it end
+                    found.result(0.2)
+                assert "new.txt" not in reader.sources()
+            assert found.result(5)
 
     def test_a_reader_waits_where_the_writer_is_past_the_refresh_again(
         self, folder: Path, writer: LocalStore, reference: ReferenceStore
