@@ -8,9 +8,9 @@ python -m scripts.measure.scale --articles 2000 --kills 10            with the r
 what encoding would take is reckoned from their tokens (`--rate`). The stages: reading, splitting, words, encoding,
 SQLite, the search indexes. With `--kills` a second store is made by runs that SIGKILL ends at random
 moments, each gone on with by the next; it must be whole (`rag verify`), hold no passage twice, and hold the same as the
-first, byte for byte. With `--once`, for hours of a real model, it is the first store that is made so, and the figures are
-those of the run that comes to its end. Exit code 1 where that, the memory (1.5 GB), the second run (30 s) or the total over encoding
-alone (1.10) does not hold.
+first, byte for byte. With `--once`, for hours of a real model, it is the first store that is made so, and the figures
+are those of the run that comes to its end. Exit code 1 where that, the memory (1.5 GB), the second run (30 s) or the
+total over encoding alone (1.10) does not hold.
 """
 
 import argparse
