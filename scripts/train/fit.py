@@ -19,13 +19,9 @@ no answer.
 
 import argparse
 import json
-import os
-import random
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -41,32 +37,32 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from rag.answering.choose import choose
 from rag.answering.judge import EVIDENCE, gather_evidence
 from rag.answering.rank import Candidate, SentenceFeatures, is_foreign, rank_sentences
-from rag.answering.read import Readings, read_passages, steps
+from rag.answering.read import steps
 from rag.answering.retrieve import PASSAGE_FEATURES, retrieve
 from rag.answering.understand import prepare
-from rag.assistant import LocalAssistant, fingerprint_of
+from rag.assistant import fingerprint_of
 from rag.cache import TextCache
 from rag.evaluate.calibrate import risk_curve
 from rag.ingest import ingest
 from rag.models import load_embedder, load_reader
-from rag.settings import Settings, load_settings
+from rag.settings import load_settings
 from rag.store import open_store
 from rag.text import scripts_differ, use_dictionary
-from rag.types import Embedder, Hit, Query, Reader, Store, Turn
-from rag.weights import ModeWeights, Weights, mode_from, weights_from
+from rag.types import Embedder, Store
+from rag.weights import ModeWeights, mode_from, weights_from
 from scripts.corpora import (
     DATA,
     LANGUAGES,
     ROOT,
     Asked,
     OwnDocuments,
-    Paragraph,
     as_document,
     built,
     drcd,
     reports,
     xquad,
 )
+from scripts.train.cases import MOST, Bench, Case, development, path_of, questions_of, translated
 
 WEIGHTS = ROOT / "rag" / "weights.json"
 HARD = ROOT / "scripts" / "train" / "hard_questions.jsonl"
@@ -79,24 +75,8 @@ language, in another one, over few documents."""
 _UNANSWERABLE = 0.3
 """Of all questions, in the curve of risk. Nobody knows what a user will ask: a quarter of the questions written over
 the seeds have no answer there, a third of those over reports."""
-_MOST = Settings().top_k
-_NOISE = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)  # shares of few documents that are beside the point
 
 Mode = Literal["fast", "accurate"]
-Kind = Literal["dev", "hard", "public", "few", "reports"]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A question over a store with all that was retrieved and read for it."""
-
-    asked: Asked
-    query: Query
-    hits: tuple[Hit, ...]
-    read: Readings
-    store: Store
-    texts: TextCache
-    kind: Kind
 
 
 def main() -> None:
@@ -121,22 +101,22 @@ def main() -> None:
     ingest([ROOT / "seeds"], seeds, embedder, base=ROOT, limit_mb=20)
 
     print("ranking passages ...", file=sys.stderr)
-    asked = list(_asked(given.data, ("zh", "en", "es", "ru"), ("train", "fit")))
+    asked = list(translated(given.data, ("zh", "en", "es", "ru"), ("train", "fit")))
     rows = list(_passage_rows(xquad_store, embedder, asked))
-    rows += _passage_rows(drcd_store, embedder, [one for p in taiwan[8::10] for one in _of(p)][::2])
-    rows += _passage_rows(reports_store, embedder, [one for p in kept for one in _of(p) if one.paths])
+    rows += _passage_rows(drcd_store, embedder, [one for p in taiwan[8::10] for one in questions_of(p)][::2])
+    rows += _passage_rows(reports_store, embedder, [one for p in kept for one in questions_of(p) if one.paths])
     weights["passage"] = _by_script(rows, PASSAGE_FEATURES)
 
     print("reading ...", file=sys.stderr)
     bench = Bench(weights_from(weights), embedder, reader)
-    chinese = list(_asked(given.data, ("zh",), ("fit",)))
+    chinese = list(translated(given.data, ("zh",), ("fit",)))
     cases = [
-        *bench.cases(xquad_store, list(_asked(given.data, LANGUAGES, ("fit",))), "public"),
-        *bench.cases(drcd_store, [one for p in taiwan[8::10] for one in _of(p)][::2], "public"),
+        *bench.cases(xquad_store, list(translated(given.data, LANGUAGES, ("fit",))), "public"),
+        *bench.cases(drcd_store, [one for p in taiwan[8::10] for one in questions_of(p)][::2], "public"),
         *bench.few(chinese, OwnDocuments(given.data), xquad_store, folder / "few"),
-        *bench.cases(reports_store, [one for p in kept for one in _of(p)], "reports"),
-        *bench.cases(seeds, _own(ROOT / "seeds" / "qa.jsonl"), "dev"),
-        *bench.cases(seeds, _own(HARD), "hard"),
+        *bench.cases(reports_store, [one for p in kept for one in questions_of(p)], "reports"),
+        *bench.cases(seeds, development(ROOT / "seeds" / "qa.jsonl"), "dev"),
+        *bench.cases(seeds, development(HARD), "hard"),
     ]
     for mode in ("fast", "accurate"):
         print(f"{mode}: ranking sentences ...", file=sys.stderr)
@@ -149,80 +129,6 @@ def main() -> None:
     print(text)
     if given.write:
         WEIGHTS.write_text(text, "utf-8")
-
-
-# --- data --------------------------------------------------------------------------------------------------------
-
-
-def _of(paragraph: Paragraph) -> list[Asked]:
-    return [
-        Asked(one.text, (one.answer,), (paragraph.name,)) if one.answer else Asked(one.text, (), ())
-        for one in paragraph.questions
-    ]
-
-
-def _asked(data: Path, languages: Sequence[str], parts: Sequence[str]) -> Iterator[Asked]:
-    """Questions in several languages over the Chinese paragraphs; of those but Chinese and English, every sixth."""
-    chinese = xquad(data, "zh")
-    for language in languages:
-        questions = [
-            Asked(asked.text, (gold.answer,), (over.name,))
-            for paragraph, over in zip(xquad(data, language), chinese, strict=True)
-            for asked, gold in zip(paragraph.questions, over.questions, strict=True)
-            if over.part in parts
-        ]
-        yield from questions if language in ("zh", "en") else questions[::6]
-
-
-def _own(path: Path) -> list[Asked]:
-    """The development questions over the seeds in the file `path`."""
-    asked = []
-    for line in path.read_text("utf-8").splitlines():
-        one = json.loads(line)
-        if one["split"] == "dev":
-            paths = tuple(f"seeds/{name}" for name in one["doc"] or ())
-            history = tuple(Turn(role, text) for role, text in one["history"])
-            asked.append(Asked(one["question"], tuple(one["answers"]), paths, one["all"], history))
-    return asked
-
-
-class Bench:
-    """Finds and reads what the cases need."""
-
-    def __init__(self, weights: Weights, embedder: Embedder, reader: Reader) -> None:
-        self._weights, self._embedder, self._reader = weights, embedder, reader
-        self._pool = ThreadPoolExecutor(os.cpu_count())
-
-    def cases(self, store: Store, questions: Sequence[Asked], kind: Kind) -> Iterator[Case]:
-        """Each question as asked; a public one once more without its document, so that nothing answers it."""
-        texts = TextCache(store)
-        understands = LocalAssistant(store, self._embedder, load_settings(), self._weights)
-        for number, one in enumerate(questions, 1):
-            asked = one.question
-            if one.history:
-                asked = understands.ask(one.question, one.history, "fast").standalone_question
-            query = prepare(asked, store, self._embedder)
-            found = retrieve(query, store, texts, self._weights, _MOST + 4)
-            others = [hit for hit in found if _path(texts, hit) not in one.paths] if kind == "public" else []
-            deepest = steps(asked)[-1]
-            needed = dict.fromkeys([*found[:deepest], *others[:deepest]])
-            read = read_passages(asked, list(needed), self._reader, store, texts, self._pool)
-            yield Case(one, query, tuple(found[:_MOST]), read, store, texts, kind)
-            if kind == "public":
-                nowhere = replace(one, answers=(), paths=())
-                yield Case(nowhere, query, tuple(others[:_MOST]), read, store, texts, kind)
-            if number % 200 == 0:
-                print(f"  {number} of {len(questions)}", file=sys.stderr)
-
-    def few(self, questions: Sequence[Asked], documents_of: OwnDocuments, whole: Store, folder: Path) -> Iterator[Case]:
-        """Each question over five documents of its own."""
-        draw, texts = random.Random(1), TextCache(whole)
-        for number, one in enumerate(questions):
-            query = prepare(one.question, whole, self._embedder)
-            near = [_path(texts, hit) for hit in retrieve(query, whole, texts, self._weights, 12)]
-            documents, true = documents_of(one.paths[0], near, draw.choice(_NOISE))
-            store = built(documents, self._embedder, folder / str(number))
-            yield from self.cases(store, [replace(one, paths=true, answers=one.answers if true else ())], "few")
 
 
 # --- features ----------------------------------------------------------------------------------------------------
@@ -238,7 +144,7 @@ def _passage_rows(store: Store, embedder: Embedder, questions: Sequence[Asked]) 
     for one in questions:
         hits = retrieve(prepare(one.question, store, embedder), store, texts, weights, 60)
         features = np.array([[hit.cosine, hit.sentence_cosine, hit.word_share, hit.years_missing] for hit in hits])
-        right = np.array([_path(texts, hit) in one.paths for hit in hits])
+        right = np.array([path_of(texts, hit) in one.paths for hit in hits])
         yield features, right, scripts_differ(one.question, texts.folded(hits[0].passage))
 
 
@@ -249,7 +155,7 @@ def _ranked(case: Case, mode: Mode, weights: ModeWeights, depth: int) -> list[Ca
 
 def _depths(case: Case, mode: Mode) -> tuple[int, ...]:
     """Numbers of passages that an answer is picked from."""
-    return steps(case.query.text) if mode == "accurate" else (_MOST,)
+    return steps(case.query.text) if mode == "accurate" else (MOST,)
 
 
 def _sentence_row(case: Case, mode: Mode, weights: ModeWeights) -> Rows:
@@ -258,18 +164,14 @@ def _sentence_row(case: Case, mode: Mode, weights: ModeWeights) -> Rows:
     return np.array([c.features for c in found]), right, is_foreign(case.query, case.hits, case.texts)
 
 
-def _path(texts: TextCache, hit: Hit) -> str:
-    return texts.document(hit.passage.document_id).path
-
-
 def _is_right(case: Case, candidate: Candidate) -> bool:
-    return _path(case.texts, candidate.hit) in case.asked.paths and _holds(candidate.text, case.asked.answers)
+    return path_of(case.texts, candidate.hit) in case.asked.paths and _holds(candidate.text, case.asked.answers)
 
 
 def _shown_right(case: Case, shown: Sequence[Candidate]) -> bool:
     """Whether the sentences that would be shown hold the answer, all of it where all is asked for."""
     one = case.asked
-    text = "\n".join(candidate.text for candidate in shown if _path(case.texts, candidate.hit) in one.paths)
+    text = "\n".join(candidate.text for candidate in shown if path_of(case.texts, candidate.hit) in one.paths)
     return bool(one.answers) and (all if one.every else any)(_holds(text, [answer]) for answer in one.answers)
 
 
