@@ -12,6 +12,7 @@ Row = tuple[int, Sequence[str]]
 """(the row's number, its cells)."""
 
 _FIGURE = regex.compile(r"^[\s\p{Sc}(（+\-−–—/*]*[\d.,:：%％‰年月日时分秒/\-–—\s()（）]+$")
+_AMOUNT = regex.compile(r"[\s\p{Sc}(（+\-−–—]*\d[\d.,]*\s*(\P{N}{1,6})")
 _HEAD_AMONG = 10  # rows: titles and notes may stand above a head, not more of them than this
 
 
@@ -20,7 +21,7 @@ def rows_as_sentences(rows: Sequence[Row]) -> list[Paragraph]:
 
     The head is the first row of several different names, figures aside; each row below it says of its cells what they
     are. Rows above it, and rows of one cell in a table of several columns, are titles and notes and stay as they are.
-    Without a head, the cells stand beside each other.
+    Without a head, a row says its cells alone.
     """
     filled = [(number, [tidy(cell.replace("\n", " ")) for cell in cells]) for number, cells in rows]
     filled = [(number, cells) for number, cells in filled if any(cells)]
@@ -30,7 +31,8 @@ def rows_as_sentences(rows: Sequence[Row]) -> list[Paragraph]:
     for n, (number, cells) in enumerate(filled):
         held = [cell for cell in cells if cell]
         headed = at is not None and n > at and not len(held) == 1 < sum(map(bool, head))
-        text = _sentence(head, cells) if headed else (" | " if n == at else ", ").join(held)
+        named = headed or (at is None and len(held) > 1)
+        text = _sentence(head, cells) if named else " | ".join(held)
         found.append(Paragraph((Line(text, number),), Kind.ITEM, settled=True))
     return found
 
@@ -62,7 +64,10 @@ def with_stop(row: str) -> str:
 
 
 def _head_at(rows: Sequence[Sequence[str]]) -> int | None:
-    """Which row names the columns: at least two names, all different, none a figure, and rows below it."""
+    """Which row names the columns: at least two names, all different, none a figure, and rows below it.
+
+    A cell in the unit of the cell below it ("137吨" over "198吨") is an amount: the table has no head.
+    """
     columns = max((sum(map(bool, row)) for row in rows), default=0)
     for at, row in enumerate(rows[:_HEAD_AMONG]):
         names = [cell for cell in row if cell]
@@ -70,8 +75,17 @@ def _head_at(rows: Sequence[Sequence[str]]) -> int | None:
             continue
         wide = len(names) * 2 >= columns and len(rows) > at + 1
         named = len(set(names)) == len(names) and not any(_is_figure(name) for name in names)
-        return at if wide and named else None
+        amounts = wide and any(
+            _unit(cell) == _unit(below) != "" for cell, below in zip(row, rows[at + 1], strict=False)
+        )
+        return at if wide and named and not amounts else None
     return None
+
+
+def _unit(cell: str) -> str:
+    """What a number is followed by and nothing else; "" where a cell holds anything else."""
+    amount = _AMOUNT.fullmatch(cell)
+    return amount[1] if amount else ""
 
 
 def _is_figure(cell: str) -> bool:
