@@ -13,6 +13,7 @@ Row = tuple[int, Sequence[str]]
 
 _FIGURE = regex.compile(r"^[\s\p{Sc}(（+\-−–—/*]*[\d.,:：%％‰年月日时分秒/\-–—\s()（）]+$")
 _AMOUNT = regex.compile(r"[\s\p{Sc}(（+\-−–—]*\d[\d.,]*\s*(\P{N}{1,6})")
+_YEAR = regex.compile(r"(?:19|20)\d{2}年?")
 _HEAD_AMONG = 10  # rows: titles and notes may stand above a head, not more of them than this
 
 
@@ -66,7 +67,7 @@ def with_stop(row: str) -> str:
 def _head_at(rows: Sequence[Sequence[str]]) -> int | None:
     """Which row names the columns: at least two names, all different, none a figure, and rows below it.
 
-    A cell in the unit of the cell below it ("137吨" over "198吨") is an amount: the table has no head.
+    A cell in the unit of one below it ("137吨" above "198吨") is an amount: the table has no head.
     """
     columns = max((sum(map(bool, row)) for row in rows), default=0)
     for at, row in enumerate(rows[:_HEAD_AMONG]):
@@ -75,20 +76,22 @@ def _head_at(rows: Sequence[Sequence[str]]) -> int | None:
             continue
         wide = len(names) * 2 >= columns and len(rows) > at + 1
         named = len(set(names)) == len(names) and not any(_is_figure(name) for name in names)
-        amounts = wide and any(
-            _unit(cell) == _unit(below) != "" for cell, below in zip(row, rows[at + 1], strict=False)
-        )
+        amounts = any(_unit(cell) and _unit(cell) in _units(rows[at + 1 :], n) for n, cell in enumerate(row))
         return at if wide and named and not amounts else None
     return None
 
 
+def _units(rows: Sequence[Sequence[str]], column: int) -> set[str]:
+    return {_unit(row[column]) for row in rows if column < len(row)}
+
+
 def _unit(cell: str) -> str:
-    """What a number is followed by and nothing else; "" where a cell holds anything else."""
+    """What follows the number that a cell begins with; "" where it holds anything else, or a year."""
     amount = _AMOUNT.fullmatch(cell)
-    return amount[1] if amount else ""
+    return amount[1] if amount and not _YEAR.fullmatch(cell) else ""
 
 
 def _is_figure(cell: str) -> bool:
     """Whether a cell holds a number, an amount, a date: what stands under a head, never in it. A year may head a
     column of its figures."""
-    return _FIGURE.match(cell) is not None and not regex.fullmatch(r"(?:19|20)\d{2}年?", cell)
+    return _FIGURE.match(cell) is not None and not _YEAR.fullmatch(cell)
