@@ -74,7 +74,7 @@ def test_a_markdown_table_without_a_head(head: str) -> None:
     rows = "| **清溪镇** | 137吨 |\n| 白鹭县 | 198吨 |\n"
     found = [(p.text, p.lines[0].number) for p in paragraphs("a.md", f"# 表\n\n{head}{rows}")]
     first = 3 + head.count("\n")
-    assert found == [("表", 1), ("清溪镇，137吨。", first), ("白鹭县，198吨。", first + 1)]
+    assert found == [("表", 1), ("清溪镇 | 137吨。", first), ("白鹭县 | 198吨。", first + 1)]
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,11 @@ def test_a_first_cell_that_names_nothing_keeps_its_header() -> None:
 
 
 def test_a_first_row_of_amounts_is_no_head() -> None:
-    assert rows("a.csv", "白鹭县,茶叶,198吨\n石桥乡,茶叶,259吨\n") == ["白鹭县，茶叶，198吨。", "石桥乡，茶叶，259吨。"]
-    assert rows("a.csv", "Heron,$198\nStone,$259\n") == ["Heron, $198.", "Stone, $259."]
+    assert rows("a.csv", "白鹭县,茶叶,198吨\n石桥乡,茶叶,259吨\n") == [
+        "白鹭县 | 茶叶 | 198吨。",
+        "石桥乡 | 茶叶 | 259吨。",
+    ]
+    assert rows("a.csv", "Heron,$198\nStone,$259\n") == ["Heron | $198.", "Stone | $259."]
     assert rows("a.csv", "姓名,5公里,10公里\n张三,20分,45分\n")[1] == "张三，5公里：20分，10公里：45分。"
 
 
@@ -163,5 +166,5 @@ def test_rows_of_a_web_page_stay_whatever_their_punctuation() -> None:
     ]
     headless = page.replace("<tr><th>Town</th><th>Tea</th></tr>", "")
     assert [text for text in rows("a.html", headless) if "town" in text] == [
-        f"town {n}, {n + 100} t." for n in range(9)
+        f"town {n} | {n + 100} t." for n in range(9)
     ]

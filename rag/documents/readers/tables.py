@@ -22,7 +22,7 @@ def rows_as_sentences(rows: Sequence[Row]) -> list[Paragraph]:
 
     The head is the first row of several different names, figures aside; each row below it says of its cells what they
     are. Rows above it, and rows of one cell in a table of several columns, are titles and notes and stay as they are.
-    Without a head, a row says its cells alone.
+    Without a head, a row is its cells alone, as a printed one.
     """
     filled = [(number, [tidy(cell.replace("\n", " ")) for cell in cells]) for number, cells in rows]
     filled = [(number, cells) for number, cells in filled if any(cells)]
@@ -32,8 +32,8 @@ def rows_as_sentences(rows: Sequence[Row]) -> list[Paragraph]:
     for n, (number, cells) in enumerate(filled):
         held = [cell for cell in cells if cell]
         headed = at is not None and n > at and not len(held) == 1 < sum(map(bool, head))
-        named = headed or (at is None and len(held) > 1)
-        text = _sentence(head, cells) if named else " | ".join(held)
+        row = " | ".join(held)
+        text = _sentence(head, cells) if headed else with_stop(row) if at is None and len(held) > 1 else row
         found.append(Paragraph((Line(text, number),), Kind.ITEM, settled=True))
     return found
 
