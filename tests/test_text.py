@@ -270,3 +270,19 @@ def test_who_asks_first_does_not_read_what_jieba_is_told_when_compiled(tmp_path:
     for module in ("rag.conversation.parts", "rag.text.asks", "rag.text"):
         result = subprocess.run([*command, f"import {module}"], capture_output=True, text=True, check=True, timeout=60)
         assert "jieba" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("白鹭县，面积：12公顷，人口：3万。", ("", "面积", "人口")),
+        ("编号：17，姓名：张三。", ("编号", "姓名")),
+        ("Heron, area: 12,000 ha, people: 3.", ("", "area", "people")),
+        ("白鹭县 | 12公顷。", ("", "")),
+        ("他说：天气很好，没有风。", ()),
+        ("开会时间是10:30，地点不变。", ()),
+        ("白鹭县的面积是12公顷。", ()),
+    ],
+)
+def test_heads_of_a_row(value: str, expected: tuple[str, ...]) -> None:
+    assert text.row_heads(value) == expected

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ from rag.text import (
     fold,
     holds_asked_unit,
     is_finished,
+    row_heads,
     scripts_differ,
     word_share,
 )
@@ -106,7 +107,29 @@ def rank_sentences(
     scores = weights.sentence.of(is_foreign(query, hits, texts))(np.array(rows))
     shares = softmax(scores)
     order = sorted(range(len(rows)), key=lambda i: -scores[i])
-    return [Candidate(*found[i][:3], rows[i], float(scores[i]), float(shares[i]), found[i][3]) for i in order]
+    ranked = [Candidate(*found[i][:3], rows[i], float(scores[i]), float(shares[i]), found[i][3]) for i in order]
+    return _row_asked_first(query, ranked)
+
+
+def _row_asked_first(query: Query, ranked: list[Candidate]) -> list[Candidate]:
+    """Where the best is a row of a table, and another row of it says all that this one says of the question and more,
+    that one in its place. Rows are alike but for a name, and the reader may take a neighbour's."""
+    best, heads = ranked[0], row_heads(ranked[0].text)
+    asked, said = 0, _said(query, best.text)
+    for place, other in enumerate(ranked) if heads else ():
+        if other.sentence.document_id == best.sentence.document_id and row_heads(other.text) == heads:
+            more = _said(query, other.text)
+            asked, said = (place, more) if more > said else (asked, said)
+    other = ranked[asked]
+    ranked[asked] = replace(best, score=other.score, share=other.share)
+    ranked[0] = replace(other, score=best.score, share=best.share)
+    return ranked
+
+
+def _said(query: Query, text: str) -> set[str]:
+    """The question's words that a text holds."""
+    folded = fold(text)
+    return {word for word in query.words if contains_word(folded, word)}
 
 
 def is_foreign(query: Query, hits: Sequence[Hit], texts: TextCache) -> bool:

@@ -22,7 +22,7 @@ from rag.text.cloze import cloze_questions
 from rag.text.english import in_chinese
 from rag.text.forms import fold, fold_aligned, has_han, is_chinese, needs_space, one_line, scripts_differ, simplify
 from rag.text.near import overlap, same_statement, says_same, shingles
-from rag.text.sentences import is_finished, sentence_spans
+from rag.text.sentences import is_finished, row_heads, sentence_spans
 from rag.text.words import (
     SaidAs,
     build_dictionary,
@@ -72,6 +72,7 @@ __all__ = [
     "needs_space",
     "one_line",
     "overlap",
+    "row_heads",
     "said_years",
     "same_statement",
     "says",

@@ -121,3 +121,19 @@ def _append(spans: list[tuple[int, int]], text: str, start: int, end: int) -> No
         end -= 1
     if start < end:
         spans.append((start, end))
+
+
+_CELL_END = regex.compile(r"[，|]|,\s")
+_HEAD = regex.compile(r"\s*(.+?)(?:：|:\s)\s*\S")
+
+
+def row_heads(text: str) -> tuple[str, ...]:
+    """What a row of a table says before the value of each cell, "" for a cell without.
+
+    For "白鹭县，面积：12公顷，人口：3万。" that is ("", "面积", "人口"), the same for each row of a table without gaps;
+    of a printed row ("白鹭县 | 3万。") only the number of cells is known. Empty for a text in no such form; one that is
+    announced ("他说：……") has none.
+    """
+    cells = _CELL_END.split(text)
+    heads = tuple(match[1] if (match := _HEAD.match(cell)) else "" for cell in cells)
+    return heads if any(heads[1:]) or " | " in text else ()

@@ -104,7 +104,8 @@ def measured(
 
 
 def _is_right(fact: Fact, answer: Answer) -> bool:
-    return bool(answer.citations) and fact.value in simplify(answer.citations[0].quote)
+    """Blanks aside: LibreOffice sets apart a figure and its unit ("137 吨")."""
+    return bool(answer.citations) and fact.value in "".join(simplify(answer.citations[0].quote).split())
 
 
 def _is_placed(fact: Fact, citation: Citation, made: Made) -> bool:
@@ -189,7 +190,8 @@ def ask_seeds(
             (folder / file).write_bytes(data)
         with open_store(Path(name, "vectorstore"), fingerprint_of(embedder), write=True) as store:
             began = time.perf_counter()
-            ingest([folder], store, embedder, base=Path(name), limit_mb=100)
+            report = ingest([folder], store, embedder, base=Path(name), limit_mb=100)
+            print("".join(f"{error.message('en')}\n" for _, error in report.failed), end="", file=sys.stderr)
             seconds = time.perf_counter() - began
             assistant = LocalAssistant(store, embedder, settings, reader=reader)
             answers = [assistant.ask(one.question, one.history, mode=mode) for one in questions]

@@ -3,8 +3,10 @@
 
     python -m scripts.measure.pdf_readers [--seeds]
 
-Those that are not ours are taken where they are installed (pip install pdfplumber pypdf pdfminer.six pymupdf), each as
-its documentation reads a page's text; what they give is stored as the text file that one would make of it. The forty
+Those that are not ours are taken where they are installed (pip install pdfplumber pypdf pdfminer.six pymupdf
+docling-parse), each as its documentation reads a page's text. docling itself wants a model of the layout, from a hub:
+its parser, which stands beneath, is read line by line. What they give is stored as the text file that one would make of
+it. The forty
 facts in one column, in two and as a table (scripts/measure/formats.py): the share that stands in the text in one
 piece, and the share answered right in fast mode, nothing abstained from. `--seeds` also asks the development half of
 the seeds' questions, of the seeds printed in two columns. Times are medians of rounds in which each reader has its
@@ -88,6 +90,7 @@ def _installed(made: Made) -> dict[str, Read]:
         ("pdfminer.six", _pdfminer),
         ("pdfplumber", _pdfplumber),
         ("PyMuPDF (AGPL)", _pymupdf),
+        ("docling-parse", _docling_parse),
     ):
         try:
             read(made.data)
@@ -129,6 +132,16 @@ def _pymupdf(data: bytes) -> str:
 
     with pymupdf.open("pdf", data) as document:
         return "\n".join(page.get_text() for page in document)
+
+
+def _docling_parse(data: bytes) -> str:
+    from docling_core.types.doc.page import TextCellUnit
+    from docling_parse.pdf_parser import DoclingPdfParser
+
+    document = DoclingPdfParser(loglevel="fatal").load(io.BytesIO(data))
+    return "\n".join(
+        line.text for _, page in document.iterate_pages() for line in page.iterate_cells(unit_type=TextCellUnit.LINE)
+    )
 
 
 if __name__ == "__main__":

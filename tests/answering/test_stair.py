@@ -135,6 +135,27 @@ def test_beside_an_abstention_stand_the_nearest_sentences_each_with_its_probabil
     assert silent(assistant, reader).ask("总部设在哪里？").nearest == answer.nearest
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (
+            "白鹭县的茶叶是多少？",
+            "白鹭县，茶叶：198吨。",
+        ),  # says all of the question that the reader's row says, and more
+        ("茶叶是多少？", "石桥乡，茶叶：259吨。"),  # the words cannot tell
+        ("白鹭县去年的茶叶是多少，石桥乡呢？", "石桥乡，茶叶：259吨。"),  # each says something that the other does not
+    ],
+)
+def test_of_the_rows_of_a_table_the_one_that_was_asked_for(assistant: LocalAssistant, asked: str, shown: str) -> None:
+    folder = assistant._settings.store.parent
+    (folder / "c.csv").write_text("地区,茶叶\n石桥乡,259吨\n白鹭县,198吨\n云岭市,320吨\n")
+    ingest([folder], assistant._store, assistant._embedder, base=folder, limit_mb=1)
+    reader = LiteralReader(**{"259吨": 2.0, "198吨": 1.0, "320吨": 0.0})
+    near = silent(assistant, reader).ask(asked).nearest
+    assert near[0].text == shown
+    assert len({one.text for one in near}) == len(near) == 3
+
+
 def test_what_hardly_answers_is_not_shown_as_near(assistant: LocalAssistant) -> None:
     nothing = silent(assistant, LiteralReader()).ask("总部设在哪里？")
     assert (nothing.status, nothing.nearest) == ("abstained", ())

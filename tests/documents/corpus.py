@@ -102,6 +102,15 @@ def markdown() -> Made:
     return Made("a.md", "\n\n".join(marked).encode(), _by_line(found, step=2))
 
 
+def markdown_table(headed: bool = True) -> Made:
+    rows = [f"# {TITLE}", "", FILLER, ""]
+    rows += ["| 地区 | 项目 | 二〇三一年 |", "|---|---|--:|"] if headed else []
+    first = len(rows) + 1
+    rows += [f"| {fact.town} | {fact.item} | {fact.value} |" for fact in FACTS]
+    data = "\n".join([*rows, "", FILLER]).encode()
+    return Made("table.md", data, {fact: f"L{n}" for n, fact in enumerate(FACTS, first)})
+
+
 def html() -> Made:
     menu = "".join(f"<li><a href='/{n}'>{word}</a></li>\n" for n, word in enumerate(MENU))
     rows = [
@@ -119,16 +128,13 @@ def html() -> Made:
     return Made("a.html", source.encode("gb18030"), _by_line(source.split("\n")))
 
 
-def html_table() -> Made:
-    rows = [
-        "<html><body><h1>统计表</h1>",
-        f"<p>{FILLER}</p>",
-        "<table>",
-        "<tr><th>地区</th><th>项目</th><th>二〇三一年</th></tr>",
-    ]
+def html_table(headed: bool = True) -> Made:
+    rows = ["<html><body><h1>统计表</h1>", f"<p>{FILLER}</p>", "<table>"]
+    rows += ["<tr><th>地区</th><th>项目</th><th>二〇三一年</th></tr>"] if headed else []
+    first = len(rows) + 1
     rows += [f"<tr><td>{f.town}</td><td>{f.item}</td><td>{f.value}</td></tr>" for f in FACTS]
     rows += ["</table>", f"<p>{FILLER}</p></body></html>"]
-    places = {fact: f"L{n + 5}" for n, fact in enumerate(FACTS)}
+    places = {fact: f"L{n}" for n, fact in enumerate(FACTS, first)}
     return Made("table.htm", "\n".join(rows).encode(), places)
 
 
@@ -384,8 +390,11 @@ MAKERS: dict[str, Callable[[], Made]] = {
     "text, UTF-16 without mark": lambda: text("utf-16-le", "utf16le.txt"),
     "text, Big5": traditional,
     "Markdown": markdown,
+    "Markdown table": markdown_table,
+    "Markdown table without a head": lambda: markdown_table(headed=False),
     "HTML": html,
     "HTML table": html_table,
+    "HTML table without a head": lambda: html_table(headed=False),
     "CSV": table,
     "TSV": lambda: table("a.tsv", "\t", "utf-8-sig"),
     "JSON": json_list,

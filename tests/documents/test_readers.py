@@ -54,8 +54,35 @@ def test_markdown_gives_its_text_with_source_lines() -> None:
         ("第一项", "item", 0, 5),
         ("第二项", "item", 0, 6),
         ("a | b", "item", 0, 8),
-        ("1 | 2", "item", 0, 10),
+        ("a: 1, b: 2.", "item", 0, 10),
     ]
+
+
+def test_a_row_of_a_markdown_table_reads_as_one_of_a_web_page() -> None:
+    source = "| 市 | 茶叶 | |\n|:--|--:|---|\n| **清溪镇** | `137吨` | 注\\|一 |\n"
+    source += "| [白鹭县](http://a.b) | 198<br>吨 |\n\n说明。\n"
+    assert [(p.text, p.lines[0].number) for p in paragraphs("a.md", source)] == [
+        ("市 | 茶叶", 1),
+        ("清溪镇，茶叶：137吨，注|一。", 3),
+        ("白鹭县，茶叶：198 吨。", 4),
+        ("说明。", 6),
+    ]
+
+
+@pytest.mark.parametrize("head", ["| | |\n|---|---|\n", "|---|---|\n", ""])
+def test_a_markdown_table_without_a_head(head: str) -> None:
+    rows = "| **清溪镇** | 137吨 |\n| 白鹭县 | 198吨 |\n"
+    found = [(p.text, p.lines[0].number) for p in paragraphs("a.md", f"# 表\n\n{head}{rows}")]
+    first = 3 + head.count("\n")
+    assert found == [("表", 1), ("清溪镇 | 137吨。", first), ("白鹭县 | 198吨。", first + 1)]
+
+
+@pytest.mark.parametrize(
+    "lines", [("| 一行 | 而已 |",), ("甲 | 乙", "丙 | 丁"), ("| 甲 | 乙 |", "| 丙 |"), ("| 甲 |", "| 乙 |")]
+)
+def test_what_has_pipes_and_is_no_table_stays(lines: tuple[str, ...]) -> None:
+    (paragraph,) = paragraphs("a.md", "\n".join(lines))
+    assert tuple(line.text for line in paragraph.lines) == lines
 
 
 def test_markdown_code_html_and_front_matter() -> None:
@@ -120,6 +147,15 @@ def test_a_first_cell_that_names_nothing_keeps_its_header() -> None:
     assert rows("a.csv", "说明,页\n这里说了一句话。,3\n")[1] == "说明：这里说了一句话。，页：3。"
 
 
+def test_a_first_row_of_amounts_is_no_head() -> None:
+    assert rows("a.csv", "白鹭县,茶叶,198吨\n石桥乡,茶叶,259吨\n") == [
+        "白鹭县 | 茶叶 | 198吨。",
+        "石桥乡 | 茶叶 | 259吨。",
+    ]
+    assert rows("a.csv", "Heron,$198\nStone,$259\n") == ["Heron | $198.", "Stone | $259."]
+    assert rows("a.csv", "姓名,5公里,10公里\n张三,20分,45分\n")[1] == "张三，5公里：20分，10公里：45分。"
+
+
 def test_rows_of_a_web_page_stay_whatever_their_punctuation() -> None:
     cells = "".join(f"<tr><td>town {n}</td><td>{n + 100} t</td></tr>" for n in range(9))
     prose = f"<p>{'This part was checked by the office in charge, item by item. ' * 3}</p>"
@@ -127,4 +163,8 @@ def test_rows_of_a_web_page_stay_whatever_their_punctuation() -> None:
     page = f"<html><body><h1>Table</h1>{prose}{table}{prose}</body></html>"
     assert [text for text in rows("a.html", page) if "Tea: " in text] == [
         f"town {n}, Tea: {n + 100} t." for n in range(9)
+    ]
+    headless = page.replace("<tr><th>Town</th><th>Tea</th></tr>", "")
+    assert [text for text in rows("a.html", headless) if "town" in text] == [
+        f"town {n} | {n + 100} t." for n in range(9)
     ]

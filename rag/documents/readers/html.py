@@ -97,4 +97,5 @@ def _within(block: Paragraph, form: str) -> bool:
 
 
 def _form(text: str) -> str:
-    return regex.sub(r"[\s|\-*#_`]+", "", text)
+    """Letters and figures alone: between cells an extractor puts other marks than we do."""
+    return regex.sub(r"[^\p{L}\p{N}]+", "", text)

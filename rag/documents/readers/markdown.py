@@ -1,4 +1,4 @@
-"""Markdown: a paragraph a block, with what the marks say of it and without the marks."""
+"""Markdown: a paragraph a block, with what the marks say of it and without the marks; rows of a table as sentences."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,17 @@ import regex
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from rag.documents.paragraphs import Kind, Line, Paragraph
-from rag.documents.readers.part import Part, Source, numbered, tidy
+from rag.documents.paragraphs import Kind, Paragraph
+from rag.documents.readers.part import Part, Source, numbered
+from rag.documents.readers.tables import Row, rows_as_sentences
 from rag.documents.readers.text import BREAKS, text_of
 
 _FRONT_MATTER = regex.compile(r"\A---\n(?:.*\n)*?(?:---|\.\.\.)\n")
 _TAG = regex.compile(r"<[^<>]*>")
+_BREAK = regex.compile(r"<br\s*/?>", flags=regex.IGNORECASE)
+_PIPED = regex.compile(r"\|(.*[^\\])\|")
+_PIPE = regex.compile(r"(?<!\\)\|")
+_RULE = regex.compile(r"[\s|:-]+")
 
 
 def read(source: Source) -> Iterator[Part]:
@@ -22,22 +27,26 @@ def _blocks(text: str) -> list[Paragraph]:
     text = _FRONT_MATTER.sub(lambda match: "\n" * match.group().count("\n"), text)  # line numbers stay
     paragraphs: list[Paragraph] = []
     kind, level = Kind.TEXT, 0
-    row: tuple[int, list[str]] | None = None  # source line and cells of the table row being read
-    for token in MarkdownIt("commonmark").enable("table").parse(BREAKS.sub(" ", text)):
+    rows: list[tuple[int, list[str]]] | None = None  # of the table being read: source line and cells
+    markdown = MarkdownIt("commonmark").enable("table")
+    for token in markdown.parse(BREAKS.sub(" ", text)):
         if token.type == "heading_open":
             kind, level = Kind.HEADING, int(token.tag[1:])
         elif token.type == "list_item_open":
             kind = Kind.ITEM
         elif token.type in ("heading_close", "list_item_close"):
             kind, level = Kind.TEXT, 0
-        elif token.type == "tr_open" and token.map:
-            row = token.map[0] + 1, []
-        elif token.type == "inline" and row is not None:
-            row[1].append(tidy(_inline_text(token)))
-        elif token.type == "tr_close" and row is not None:
-            if any(row[1]):
-                paragraphs.append(Paragraph((Line(" | ".join(row[1]), row[0]),), kind=Kind.ITEM, settled=True))
-            row = None
+        elif token.type == "table_open":
+            rows = []
+        elif token.type == "tr_open" and rows is not None and token.map:
+            rows.append((token.map[0] + 1, []))
+        elif token.type == "table_close" and rows is not None:
+            paragraphs.extend(rows_as_sentences(rows))
+            rows = None
+        elif token.type == "inline" and rows:
+            rows[-1][1].append(_inline_text(token))
+        elif token.type == "inline" and token.map and (piped := _piped_rows(token, markdown)):
+            paragraphs.extend(rows_as_sentences(piped))
         elif token.type == "inline" and token.map:
             lines = numbered(_inline_text(token), token.map[0] + 1)
             if lines:
@@ -49,6 +58,22 @@ def _blocks(text: str) -> list[Paragraph]:
     return paragraphs
 
 
+def _piped_rows(token: Token, markdown: MarkdownIt) -> list[Row]:
+    """The rows of a paragraph that is a table without a head, which Markdown does not know: on each line the same
+    number of cells between pipes. Empty for any other paragraph."""
+    assert token.map
+    lines = [line.strip() for line in token.content.split("\n")]
+    inner = [piped[1] for line in lines if (piped := _PIPED.fullmatch(line))]
+    cells = [_PIPE.split(one) for one in inner]
+    if len(inner) < len(lines) or len(cells) < 2 or len(cells[0]) < 2 or len({len(row) for row in cells}) > 1:
+        return []
+    return [
+        (number, [_inline_text(one) for cell in row for one in markdown.parseInline(cell.strip())])
+        for number, (line, row) in enumerate(zip(lines, cells, strict=True), token.map[0] + 1)
+        if not _RULE.fullmatch(line)
+    ]
+
+
 def _inline_text(token: Token) -> str:
     """What a reader of the rendered page sees: no emphasis marks, link targets or HTML tags."""
     pieces = []
@@ -57,4 +82,6 @@ def _inline_text(token: Token) -> str:
             pieces.append("\n")
         elif child.type in ("text", "code_inline", "image"):
             pieces.append(child.content)
+        elif child.type == "html_inline" and _BREAK.fullmatch(child.content):  # the only one that a cell can hold
+            pieces.append(" ")
     return "".join(pieces)

@@ -12,6 +12,8 @@ Row = tuple[int, Sequence[str]]
 """(the row's number, its cells)."""
 
 _FIGURE = regex.compile(r"^[\s\p{Sc}(（+\-−–—/*]*[\d.,:：%％‰年月日时分秒/\-–—\s()（）]+$")
+_AMOUNT = regex.compile(r"[\s\p{Sc}(（+\-−–—]*\d[\d.,]*\s*(\P{N}{1,6})")
+_YEAR = regex.compile(r"(?:19|20)\d{2}年?")
 _HEAD_AMONG = 10  # rows: titles and notes may stand above a head, not more of them than this
 
 
@@ -20,7 +22,7 @@ def rows_as_sentences(rows: Sequence[Row]) -> list[Paragraph]:
 
     The head is the first row of several different names, figures aside; each row below it says of its cells what they
     are. Rows above it, and rows of one cell in a table of several columns, are titles and notes and stay as they are.
-    Without a head, the cells stand beside each other.
+    Without a head, a row is its cells alone, as a printed one.
     """
     filled = [(number, [tidy(cell.replace("\n", " ")) for cell in cells]) for number, cells in rows]
     filled = [(number, cells) for number, cells in filled if any(cells)]
@@ -30,7 +32,8 @@ def rows_as_sentences(rows: Sequence[Row]) -> list[Paragraph]:
     for n, (number, cells) in enumerate(filled):
         held = [cell for cell in cells if cell]
         headed = at is not None and n > at and not len(held) == 1 < sum(map(bool, head))
-        text = _sentence(head, cells) if headed else (" | " if n == at else ", ").join(held)
+        row = " | ".join(held)
+        text = _sentence(head, cells) if headed else with_stop(row) if at is None and len(held) > 1 else row
         found.append(Paragraph((Line(text, number),), Kind.ITEM, settled=True))
     return found
 
@@ -62,7 +65,10 @@ def with_stop(row: str) -> str:
 
 
 def _head_at(rows: Sequence[Sequence[str]]) -> int | None:
-    """Which row names the columns: at least two names, all different, none a figure, and rows below it."""
+    """Which row names the columns: at least two names, all different, none a figure, and rows below it.
+
+    A cell in the unit of one below it ("137吨" above "198吨") is an amount: the table has no head.
+    """
     columns = max((sum(map(bool, row)) for row in rows), default=0)
     for at, row in enumerate(rows[:_HEAD_AMONG]):
         names = [cell for cell in row if cell]
@@ -70,11 +76,22 @@ def _head_at(rows: Sequence[Sequence[str]]) -> int | None:
             continue
         wide = len(names) * 2 >= columns and len(rows) > at + 1
         named = len(set(names)) == len(names) and not any(_is_figure(name) for name in names)
-        return at if wide and named else None
+        amounts = any(_unit(cell) and _unit(cell) in _units(rows[at + 1 :], n) for n, cell in enumerate(row))
+        return at if wide and named and not amounts else None
     return None
+
+
+def _units(rows: Sequence[Sequence[str]], column: int) -> set[str]:
+    return {_unit(row[column]) for row in rows if column < len(row)}
+
+
+def _unit(cell: str) -> str:
+    """What follows the number that a cell begins with; "" where it holds anything else, or a year."""
+    amount = _AMOUNT.fullmatch(cell)
+    return amount[1] if amount and not _YEAR.fullmatch(cell) else ""
 
 
 def _is_figure(cell: str) -> bool:
     """Whether a cell holds a number, an amount, a date: what stands under a head, never in it. A year may head a
     column of its figures."""
-    return _FIGURE.match(cell) is not None and not regex.fullmatch(r"(?:19|20)\d{2}年?", cell)
+    return _FIGURE.match(cell) is not None and not _YEAR.fullmatch(cell)
