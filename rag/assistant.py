@@ -12,7 +12,7 @@ from rag.answering.choose import choose
 from rag.answering.cite import citation, cite, cite_nearest
 from rag.answering.judge import Judgement, judge, judge_nearest
 from rag.answering.rank import Candidate, rank_sentences
-from rag.answering.read import SURE, Readings, read_passages, steps
+from rag.answering.read import Readings, read_passages, settled, steps
 from rag.answering.retrieve import Found, retrieve, retrieve_supported
 from rag.answering.understand import prepare, understand
 from rag.cache import AnswerCache, Asked, TextCache
@@ -166,7 +166,7 @@ class LocalAssistant:
     def _judge(
         self, found: Found, reader: Reader | None, weights: ModeWeights, timings: dict[str, float]
     ) -> tuple[list[Candidate], Judgement]:
-        """The sentences of few passages, best first, and how sure the best is; of more while that is unsure."""
+        """The sentences of few passages, best first, and how sure the best is; of more while that is not settled."""
         query = found.query
         readings: Readings = {}
         for step in steps(query.text) if reader else (len(found.hits),):
@@ -178,7 +178,7 @@ class LocalAssistant:
             with _timed(timings, "answer"):
                 candidates = rank_sentences(query, hits, self._store, self._texts, weights, readings or None)
                 judged = judge(query, candidates, self._store, self._texts, weights)
-            if judged.confidence >= SURE or len(found.hits) <= step:
+            if settled(judged.confidence, found.hits, step):
                 break
         return candidates, judged
 

@@ -23,7 +23,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
 _SHORT = 96  # tokens; a longer text gains nothing from company
-_STEP = 8  # tokens that a short text may be filled up by, less one
+_STEP = 8  # tokens that a short passage may be filled up by, less one
 _TOGETHER = 512  # tokens of short texts in a call
 
 
@@ -32,7 +32,8 @@ class OnnxEmbedder:
 
     The same text gives the same bytes wherever it stands. Activations become bytes by fixed ranges, so texts that share
     a call do not meet in them. Short texts of about the same length share one, since a third to a half of what one of
-    them takes alone is fetching the weights; a long text has a call of its own. Each core takes calls of its own.
+    them takes alone is fetching the weights; a long text has a call of its own. Each core takes calls of its own. A
+    question comes alone, and so is not filled up: each token more would be waited for.
 
     A text over `max_tokens` is read in windows and none of it is lost: its vector is the mean of the windows' means,
     weighted by their tokens, as in the engine that the weights come with.
@@ -57,35 +58,36 @@ class OnnxEmbedder:
         return [len(self._tokenizer.encode(PROMPTS["passage"] + text)) for text in texts]
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        return self._embed(PROMPTS["passage"], texts)
+        return self._embed(PROMPTS["passage"], texts, _STEP)
 
     def embed_questions(self, texts: Sequence[str]) -> Vectors:
-        return self._embed(PROMPTS["query"], texts)
+        return self._embed(PROMPTS["query"], texts, 1)
 
     def across(self, questions: Vectors) -> Vectors:
         """By a linear map that scripts/train/across.py fitted for questions over Chinese text."""
         moved = questions @ self._map[:-1] + self._map[-1]
         return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), dtype=np.float32)
 
-    def _embed(self, prompt: str, texts: Sequence[str]) -> Vectors:
+    def _embed(self, prompt: str, texts: Sequence[str], step: int) -> Vectors:
         windows = [_windows(self._tokenizer.encode(prompt + text)) for text in texts]
         rows = [row for one in windows for row in one]
-        means = self._means(rows)
+        means = self._means(rows, step)
         weights = np.array([[max(len(row) - 2, 1)] for row in rows], dtype=np.float32)
         ends = np.cumsum([len(one) for one in windows], dtype=int)
         sums = [(weights[a:b] * means[a:b]).sum(axis=0) for a, b in zip([0, *ends], ends, strict=False)]
         return np.array([_unit(one) for one in sums], dtype=np.float32).reshape(len(texts), self.dim)
 
-    def _means(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """The last layer's mean over the tokens of each row, <s> and </s> included: [rows, dim]."""
+    def _means(self, rows: Sequence[Sequence[int]], step: int) -> NDArray[np.float32]:
+        """The last layer's mean over the tokens of each row, <s> and </s> included: [rows, dim]. `step`: see
+        `together`."""
         means = np.empty((len(rows), self.dim), dtype=np.float32)
 
         def read(batch: Sequence[int], session: onnxruntime.InferenceSession) -> None:
-            hidden = np.asarray(session.run(None, feed([rows[place] for place in batch]))[0])
+            hidden = np.asarray(session.run(None, feed([rows[place] for place in batch], step))[0])
             for place, layer in zip(batch, hidden, strict=True):
                 means[place] = layer[: len(rows[place])].mean(axis=0)
 
-        batches = together([len(row) for row in rows])
+        batches = together([len(row) for row in rows], step)
         if len(batches) == 1 or self._threads == 1:
             for batch in batches:
                 read(batch, self._together)
@@ -100,11 +102,11 @@ class OnnxEmbedder:
         return open_session(self._folder / EMBEDDER_FOLDER, 1)
 
 
-def together(lengths: Sequence[int]) -> list[list[int]]:
+def together(lengths: Sequence[int], step: int) -> list[list[int]]:
     """Which rows share a call, by their places, given their tokens; the longest come first.
 
-    A row over _SHORT tokens is read alone. A shorter one is filled up to a multiple of _STEP, whether it has company or
-    not: what it gives must depend on its own length only.
+    A row over _SHORT tokens is read alone. A shorter one is filled up to a multiple of `step`, whether it has company
+    or not: what it gives must depend on its own length only.
     """
     short: dict[int, list[int]] = {}
     batches = []
@@ -112,20 +114,20 @@ def together(lengths: Sequence[int]) -> list[list[int]]:
         if length > _SHORT:
             batches.append([place])
         else:
-            short.setdefault(_filled(length), []).append(place)
+            short.setdefault(_filled(length, step), []).append(place)
     for length, places in sorted(short.items(), reverse=True):
         most = _TOGETHER // length
         batches += [places[start : start + most] for start in range(0, len(places), most)]
     return batches
 
 
-def _filled(length: int) -> int:
-    return -(-length // _STEP) * _STEP if length <= _SHORT else length
+def _filled(length: int, step: int) -> int:
+    return -(-length // step) * step if length <= _SHORT else length
 
 
-def feed(rows: Sequence[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
-    """What a graph takes in for rows of token ids, which share a length when filled up."""
-    ids = np.zeros((len(rows), _filled(max(map(len, rows)))), dtype=np.int64)
+def feed(rows: Sequence[Sequence[int]], step: int = 1) -> dict[str, NDArray[np.int64]]:
+    """What a graph takes in for rows of token ids, which share a length when filled up to a multiple of `step`."""
+    ids = np.zeros((len(rows), _filled(max(map(len, rows)), step)), dtype=np.int64)
     mask = np.zeros_like(ids)
     for place, row in enumerate(rows):
         ids[place, : len(row)] = row

@@ -103,16 +103,31 @@ def test_the_same_bytes_in_any_company(onnx: OnnxEmbedder) -> None:
         assert [one.tobytes() for one in onnx.embed_passages(chosen)] == [alone[text] for text in chosen]
 
 
+def test_a_question_gives_the_same_bytes_in_any_company(onnx: OnnxEmbedder) -> None:
+    texts = [LONG[count : count + size] for size in (5, 6, 12, 40, 130) for count in (0, 40, 80)]
+    alone = [onnx.embed_questions([text])[0].tobytes() for text in texts]
+    assert [one.tobytes() for one in onnx.embed_questions(texts)] == alone
+
+
+def test_a_question_is_not_filled_up() -> None:
+    lengths = [11, 14, 11, 400]
+    batches = together(lengths, 1)
+    assert sorted(batches) == [[0, 2], [1], [3]]
+    for batch in batches:
+        fed = feed([[1] * lengths[place] for place in batch], 1)
+        assert fed["attention_mask"].all()
+        assert fed["input_ids"].shape == (len(batch), lengths[batch[0]])
+
+
 def test_only_short_rows_share_a_call_and_each_is_read_once() -> None:
     lengths = [3, 400, 8, 9, 96, 97, 16, *[30] * 40]
-    batches = together(lengths)
+    batches = together(lengths, 8)
     assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
     for batch in batches:
         rows = [[1] * lengths[place] for place in batch]
-        fed = feed(rows)
-        assert (
-            fed["input_ids"].shape == fed["attention_mask"].shape == (len(batch), feed(rows[:1])["input_ids"].shape[1])
-        )
+        fed = feed(rows, 8)
+        width = feed(rows[:1], 8)["input_ids"].shape[1]
+        assert fed["input_ids"].shape == fed["attention_mask"].shape == (len(batch), width)
         assert fed["attention_mask"].sum(axis=1).tolist() == [lengths[place] for place in batch]
     assert [1] in batches
     assert [0, 2] in batches
