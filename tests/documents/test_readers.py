@@ -6,7 +6,7 @@ from rag.documents.build import read_bytes
 from rag.documents.paragraphs import Paragraph
 from rag.documents.readers import Part, Source, read_parts
 from rag.documents.readers.encoding import decode
-from rag.documents.readers.layout import Piece, printed_lines
+from rag.documents.readers.layout import Piece, Printed, printed_lines
 from rag.documents.readers.pages import paragraphs_of
 from rag.errors import EmptyFileError, FileTooLargeError, NotTextError, PathMissingError
 
@@ -168,3 +168,35 @@ def test_rows_of_a_web_page_stay_whatever_their_punctuation() -> None:
     assert [text for text in rows("a.html", headless) if "town" in text] == [
         f"town {n} | {n + 100} t." for n in range(9)
     ]
+
+
+class TestBulletPoints:
+    """Slides that were printed: lines of a point stand where its text begins, behind the bullet."""
+
+    @staticmethod
+    def texts(*lines: tuple[str, float, float]) -> list[str]:
+        """Of lines of (text, sizes from the left edge, sizes short of the right one)."""
+        page = [Printed(text, 40.0 * n, 20.0, inset=left, short=short) for n, (text, left, short) in enumerate(lines)]
+        return [paragraph.text for paragraph in paragraphs_of([page])]
+
+    def test_a_full_line_goes_on_in_the_one_that_hangs_below_it(self) -> None:
+        assert self.texts(
+            ("• 全年完成投资一百三十七亿元，其中工业投资占到四成以上，比上年", 0.0, 0.0),
+            ("提高三个百分点，其余为民生", 0.9, 0.4),
+            ("项目", 0.9, 20.0),
+            ("• 新建公路六十公里", 0.0, 16.0),
+        ) == [
+            "• 全年完成投资一百三十七亿元，其中工业投资占到四成以上，比上年提高三个百分点，其余为民生项目",
+            "• 新建公路六十公里",
+        ]
+
+    def test_a_line_that_would_have_fitted_above_stands_by_itself(self) -> None:
+        assert self.texts(("• 新建公路六十公里", 0.0, 16.0), ("负责人：张三", 0.9, 18.0), ("• 绿化", 0.0, 20.0)) == [
+            "• 新建公路六十公里",
+            "负责人：张三",
+            "• 绿化",
+        ]
+
+    def test_a_point_within_a_point_and_a_line_at_the_bullet_do_not_go_on(self) -> None:
+        lines = ("• 全年完成投资一百三十七亿元", 0.0, 0.0), ("- 其中工业投资", 0.9, 0.0), ("以上为快报数", 0.0, 17.0)
+        assert self.texts(*lines) == [text for text, _, _ in lines]

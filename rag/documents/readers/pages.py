@@ -7,6 +7,7 @@ from statistics import median
 
 import regex
 
+from rag.documents.lines import is_item, without_bullet
 from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.documents.readers.layout import Printed
 
@@ -16,6 +17,7 @@ _LARGER = 1.12  # times the size of the running text: a heading
 _INDENT = (1.0, 4.5)  # sizes that the first line of a paragraph begins further in, where paragraphs are told so
 _INDENTED = 3  # lines of a file that begin so
 _AT_EDGE = 0.6  # sizes
+_HANGING = (0.4, 4.0)  # sizes that the lines of a bullet point stand further in than its bullet
 _FULL = 1.3  # sizes that a full line may lack, for a mark that may not begin the next one
 _NARROW = 0.6  # sizes: a letter or a figure, which are not parted from those beside them
 _LONGEST_HEADING = 80  # characters
@@ -55,6 +57,7 @@ def _paragraphs(pages: Sequence[Sequence[Printed]]) -> Iterator[Paragraph]:
     indents = sum(_is_indented(line) for _, line in lines) >= _INDENTED
     last: Paragraph | None = None
     previous: Printed | None = None
+    item: Printed | None = None  # the first line of the bullet point that the last paragraph is
     for number, line in lines:
         here = Line(line.text, number)
         if _is_heading(line, body):
@@ -66,13 +69,16 @@ def _paragraphs(pages: Sequence[Sequence[Printed]]) -> Iterator[Paragraph]:
             new, goes_on = Paragraph((here,), Kind.ITEM, settled=True), False
         else:
             new = Paragraph((here,), gap=line.gap)
-            goes_on = indents and previous is not None and _goes_on(previous, line)
+            goes_on = previous is not None and (
+                (indents and _goes_on(previous, line)) or (item is not None and _hangs(item, previous, line))
+            )
         if last is not None and goes_on and last.kind is new.kind:
             last = replace(last, lines=(*last.lines, here))
         else:
             if last is not None:
                 yield last
             last = new
+            item = line if without_bullet(line.text) != line.text else None
         previous = line
     if last is not None:
         yield last
@@ -83,6 +89,19 @@ def _goes_on(above: Printed, line: Printed) -> bool:
     its column, and would not have fitted in above, as far as it may not be broken."""
     if line.inset is None or above.inset is None or abs(line.inset) > _AT_EDGE or line.gap or above.cells:
         return False
+    return _is_full(above, line)
+
+
+def _hangs(item: Printed, above: Printed, line: Printed) -> bool:
+    """Whether a line goes on with a bullet point: it begins further in than the bullet, and would not have fitted in
+    above."""
+    if line.inset is None or item.inset is None or line.gap or is_item(line.text):
+        return False
+    return _HANGING[0] < line.inset - item.inset < _HANGING[1] and _is_full(above, line)
+
+
+def _is_full(above: Printed, line: Printed) -> bool:
+    """Whether the first word of `line` would not have fitted in above."""
     whole = regex.match(r"[!-~]*", line.text)
     return above.short < _FULL + _NARROW * len(whole[0] if whole else "")
 
