@@ -28,6 +28,10 @@ SCHEMA_VERSION = 2
 
 _PAGE_BYTES = 16384  # several passages with their vectors on one page
 
+_CACHE_KIB = 32_000
+"""Pages that a reader keeps. With SQLite's own 2,000 the upper pages of a million passages' tables are read again for
+every question: 9 ms for its rows, else 4."""
+
 # A store from before there was metadata has no such table: a writer adds it, a reader takes it for empty.
 _METADATA = """CREATE TABLE metadata (
         document TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE, name TEXT NOT NULL, value TEXT NOT NULL,
@@ -121,6 +125,7 @@ def _connect_reader(store: Path, mode: str) -> sqlite3.Connection:
     db = sqlite3.connect(f"{uri}?{mode}", uri=True, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA temp_store=MEMORY")
+        db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         db.execute("BEGIN")
         if not _has_metadata(db):  # the first read fixes the state
             db.execute("CREATE TEMP TABLE metadata (document TEXT, name TEXT, value TEXT)")

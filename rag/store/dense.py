@@ -25,6 +25,14 @@ is at most 2^-11 (Cauchy-Schwarz). The second term covers subnormal components, 
 
 Keys = NDArray[np.int64]
 
+Likely = tuple[Keys, Vectors, float]
+"""Keys, their cosines by half precision float32 [n], and a bound: no other key's exact cosine is greater."""
+
+
+def half_precision_error(vector: Vectors) -> float:
+    """Greatest difference of the two for `vector` [dim] of any length and any vector of unit length."""
+    return HALF_PRECISION_ERROR * max(1.0, float(np.linalg.norm(vector)))
+
 
 class DenseIndex:
     """Vectors of unit length by integer key, in memory."""
@@ -69,13 +77,16 @@ class DenseIndex:
 
     def at(self, places: Keys) -> Vectors:
         """The vectors float32 [n, dim] at `places` in the order added, as half precision has them."""
-        return np.asarray(faiss.downcast_index(self._index.index).reconstruct_batch(places))
+        index = faiss.downcast_index(self._index.index)
+        assert isinstance(index, faiss.IndexScalarQuantizer)
+        codes = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.code_size).reshape(-1, index.code_size)
+        return np.asarray(index.sa_decode(codes[places]))  # all at once, in half the time of `reconstruct_batch`
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def nearest(self, vector: Vectors, count: int, among: Keys | None = None) -> tuple[Keys, float]:
-        """The `count` likeliest keys for `vector` [dim], and a bound: no other key's exact cosine is greater.
+    def nearest(self, vector: Vectors, count: int, among: Keys | None = None) -> Likely:
+        """The `count` likeliest keys for `vector` [dim].
 
         `among`, in order, are the only keys that count, where they are given. `count` is at least 1 and at most as many
         as there are.
@@ -84,10 +95,9 @@ class DenseIndex:
         # the cores are busy it waits, 20 ms instead of 3. OpenMP keeps this setting per thread, so it is made here.
         faiss.omp_set_num_threads(1)
         rough, keys = self._index.search(vector[np.newaxis, :], count, params=_only(among))
-        error = HALF_PRECISION_ERROR * max(1.0, float(np.linalg.norm(vector)))
         held = len(self) if among is None else len(among)
-        bound = float(rough[0, -1]) + error if count < held else -np.inf
-        return keys[0], bound
+        bound = float(rough[0, -1]) + half_precision_error(vector) if count < held else -np.inf
+        return keys[0], rough[0], bound
 
 
 def _only(keys: Keys | None) -> faiss.SearchParameters | None:

@@ -3,13 +3,16 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from rag.store import rows
-from rag.store.dense import DenseIndex, Keys, cosines
+from rag.store.dense import DenseIndex, Keys, cosines, half_precision_error
 from rag.store.sketch import SketchedIndex
 from rag.store.words import WordIndex
 from rag.types import Vectors
 
 _CANDIDATES = 100  # the fewest that the approximate search proposes: re-ranking them costs less than asking twice
+_ROUNDED = 1e-6  # what rounding may change in the difference of two exact cosines
 
 
 def nearest(
@@ -23,8 +26,10 @@ def nearest(
         return []
     wanted = min(max(2 * k, _CANDIDATES), held)
     while True:
-        keys, others_at_most = dense.nearest(question, wanted, among)
-        ids, exact = rows.vectors(db, keys.tolist(), len(question))
+        keys, rough, others_at_most = dense.nearest(question, wanted, among)
+        # The row of a passage whose rough cosine says that it cannot be among the k nearest is not read.
+        least = np.partition(rough, -k)[-k] - 2 * half_precision_error(question) - _ROUNDED
+        ids, exact = rows.vectors(db, keys[rough >= least].tolist(), len(question))
         ranked = _ranked(zip(ids, cosines(exact, question), strict=True))
         if others_at_most < ranked[k - 1][1]:  # then nothing that was not proposed can belong here
             return ranked[:k]

@@ -16,7 +16,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from rag.store.dense import HALF_PRECISION_ERROR, DenseIndex, Keys
+from rag.store.dense import DenseIndex, Keys, Likely, half_precision_error
 from rag.types import Vectors
 
 Sketches = faiss.IndexPQFastScan
@@ -47,10 +47,10 @@ class SketchedIndex:
         """All keys, in order."""
         return np.concatenate([self._left(), self._tail.keys()])
 
-    def nearest(self, vector: Vectors, count: int, among: Keys | None = None) -> tuple[Keys, float]:
-        """The `count` likeliest keys or some more for `vector` [dim], and a bound: no other key that was proposed has a
-        greater exact cosine. `among`, in order, are the only keys that count, where they are given; then, and where a
-        good part of all is wanted, all are proposed."""
+    def nearest(self, vector: Vectors, count: int, among: Keys | None = None) -> Likely:
+        """The `count` likeliest keys or some more for `vector` [dim]; the bound is of those whose sketches were looked
+        into. `among`, in order, are the only keys that count, where they are given; then, and where a good part of all
+        is wanted, all are looked into."""
         faiss.omp_set_num_threads(1)  # see DenseIndex.nearest
         if among is None and 2 * self._proposed(count) <= len(self._keys):
             inside, found = None, [self._by_sketch(vector, count)]
@@ -59,26 +59,26 @@ class SketchedIndex:
             inside = self._left() if among is None else among[:at]
             found = _nearest(self.vectors, vector, count, inside)
         found += _nearest(self._tail, vector, count, None if among is None else among[at:])
-        return np.concatenate([keys for keys, _ in found]), max(bound for _, bound in found)
+        keys, rough, bounds = zip(*found, strict=True)
+        return np.concatenate(keys), np.concatenate(rough), max(bounds)
 
     def _proposed(self, count: int) -> int:
         return max(PROPOSED, _FOR_EACH * count) + len(self.removed) // 10
 
-    def _by_sketch(self, vector: Vectors, count: int) -> tuple[Keys, float]:
+    def _by_sketch(self, vector: Vectors, count: int) -> Likely:
         _, places = self._sketches.search(vector[np.newaxis, :], self._proposed(count))
         proposed = np.sort(places[0])  # in the order of the file
         if len(self.removed):
             proposed = proposed[~np.isin(self._keys[proposed], self.removed)]
         rough = self.vectors.at(proposed) @ vector
         best = np.argsort(-rough, kind="stable")[:count]
-        error = HALF_PRECISION_ERROR * max(1.0, float(np.linalg.norm(vector)))
-        return self._keys[proposed[best]], float(rough[best[-1]]) + error
+        return self._keys[proposed[best]], rough[best], float(rough[best[-1]]) + half_precision_error(vector)
 
     def _left(self) -> Keys:
         return np.setdiff1d(self._keys, self.removed, assume_unique=True)
 
 
-def _nearest(index: DenseIndex, vector: Vectors, count: int, among: Keys | None) -> list[tuple[Keys, float]]:
+def _nearest(index: DenseIndex, vector: Vectors, count: int, among: Keys | None) -> list[Likely]:
     held = len(index) if among is None else len(among)
     return [index.nearest(vector, min(count, held), among)] if held else []
 

@@ -127,10 +127,10 @@ def _dense_faults(db: sqlite3.Connection, indexes: Indexes, dim: int, keys: list
     others = np.full(len(sampled), -np.inf)
     for batch_keys, vectors in rows.vector_batches(db, 0, dim):
         scores = questions @ vectors.T
-        for row, (own, _) in zip(scores, proposed, strict=True):
+        for row, (own, _, _) in zip(scores, proposed, strict=True):
             row[np.isin(batch_keys, own)] = -np.inf
         others = np.maximum(others, scores.max(axis=1))
-    for key, (_, bound), nearest in zip(sampled, proposed, others, strict=True):
+    for key, (_, _, bound), nearest in zip(sampled, proposed, others, strict=True):
         if nearest > bound:
             yield f"index: the search by meaning misses neighbours of passage {key}"
 

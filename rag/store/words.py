@@ -104,7 +104,7 @@ class WordIndex:
             only = tantivy.Query.const_score_query(tantivy.Query.term_set_query(schema, _KEY, sorted(among)), 0.0)
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, only)])
             among = None
-        limit = k + 1
+        limit = 2 * k  # more than k: ties show
         while True:
             found = self._searcher.search(query, limit=limit, count=False)
             scores = [round(float(score), _SCORE_DECIMALS) for score, _ in found.hits]
@@ -114,7 +114,7 @@ class WordIndex:
             least = hits[k - 1][1] if len(hits) >= k else -math.inf
             if len(scores) < limit or scores[-1] < least:
                 return [(key, score) for key, score in hits if score >= least]
-            limit *= 2 if among is None else 4
+            limit *= 4
 
     def close(self) -> None:
         if self._private is not None:

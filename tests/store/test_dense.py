@@ -1,11 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rag.store import open_store
 from rag.store.dense import HALF_PRECISION_ERROR, DenseIndex, cosines
 
-from .samples import unit_vectors
+from .samples import FINGERPRINT, make_document, unit_vectors
 
 
 def _index(vectors: np.ndarray) -> DenseIndex:
@@ -20,8 +22,19 @@ def test_no_key_left_out_lies_nearer_than_the_bound() -> None:
     vectors = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
     index = _index(vectors)
     for question in vectors[:20]:
-        keys, bound = index.nearest(question, 50)
+        keys, _, bound = index.nearest(question, 50)
         assert np.delete(vectors @ question, keys - 100).max() <= bound
+
+
+def test_what_half_precision_confuses_is_ranked_exactly(tmp_path: Path) -> None:
+    near = unit_vectors(1, 0) + 0.02 * unit_vectors(300, 1)
+    vectors = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+    one = replace(make_document("a.txt", passages=300), vectors=vectors)
+    with open_store(tmp_path / "store", FINGERPRINT, write=True) as store:
+        store.add("a.txt", [one])
+        for question in vectors[:20]:
+            order = sorted((-score, p.id) for score, p in zip(cosines(vectors, question), one.passages, strict=True))
+            assert store.search_dense(question, 10) == [(passage_id, -score) for score, passage_id in order[:10]]
 
 
 def test_the_error_of_half_precision_stays_within_its_bound() -> None:
