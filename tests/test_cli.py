@@ -234,6 +234,11 @@ def test_a_backup_put_in_a_folder_of_its_own_is_the_store(store: Path, tmp_path:
     (tmp_path / "vectorstore").mkdir()
     (tmp_path / "store.sqlite").rename(tmp_path / "vectorstore" / "store.sqlite")
     assert "达到53万套。 [1]" in rag("ask", QUESTION, store=tmp_path / "vectorstore").stdout
+    verified = rag("verify", store=tmp_path / "vectorstore")
+    assert verified.returncode == 0, verified.stdout
+    well, note = verified.stdout.splitlines()
+    assert well.startswith("All is well: 14 documents")
+    assert note.startswith("No search indexes yet")
     assert "no store here yet" in one_line(rag("backup", tmp_path / "x", store=tmp_path / "none"), 1)
     assert not (tmp_path / "x").exists()
 

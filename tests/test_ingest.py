@@ -1,4 +1,5 @@
 import tracemalloc
+import weakref
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from rag.assistant import fingerprint_of
 from rag.documents import text_document
 from rag.errors import PathMissingError
 from rag.ingest import IngestReport, cited_path, index_documents, ingest
+from rag.ingest import run as running
 from rag.store import LocalStore, open_store
 from tests.conftest import FakeEmbedder
 
@@ -331,3 +333,26 @@ def test_a_long_file_holds_its_vectors_once_and_those_of_sentences_in_half_preci
     tracemalloc.stop()
     assert (passages, sentences) == (300, 900)
     assert most < 1.5 * (4 * passages + 2 * sentences) * embedder.dim
+
+
+def test_what_was_made_of_a_file_is_let_go_before_the_next_one_and_the_indexes_are_made(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (tmp_path / name).write_text(name + TEXT)
+    made: list[weakref.ref[object]] = []
+    held: list[int] = []
+
+    def counted() -> None:
+        held.append(sum(one() is not None for one in made))
+
+    def watched(*given, **named):
+        counted()
+        indexed = index_documents(*given, **named)
+        made.append(weakref.ref(indexed))
+        return indexed
+
+    monkeypatch.setattr(running, "index_documents", watched)
+    monkeypatch.setattr(store, "refresh", counted)
+    assert len(run(store, tmp_path, "a.txt", "b.txt", "c.txt").added) == 3
+    assert held == [0, 0, 0, 0]

@@ -113,7 +113,7 @@ def docs_remove(
 
 def verify(store: StoreOption = None) -> None:
     """Check every offset, every hash and every derived index against the source of truth."""
-    from rag.store import open_store
+    from rag.store import LocalStore, open_store
 
     settings = load_settings(store=store)
     with open_store(settings.where, None) as opened:
@@ -122,12 +122,19 @@ def verify(store: StoreOption = None) -> None:
             faults += 1
             print(fault)
         documents, passages = opened.document_count(), opened.passage_count()
+        restored = isinstance(opened, LocalStore) and not opened.has_indexes()
     if faults:
         raise typer.Exit(1)
-    screen_of(settings).say(
+    screen = screen_of(settings)
+    screen.say(
         f"All is well: {documents} documents, {passages} passages.",
         f"一切正常：{documents} 篇文档，{passages} 个段落。",
     )
+    if restored:
+        screen.say(
+            "No search indexes yet: the next rag ingest or rag serve makes them, until then every command its own.",
+            "检索索引尚未建立：下次 rag ingest 或 rag serve 时建立，此前每条命令自行建立。",
+        )
 
 
 def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")], store: StoreOption = None) -> None:

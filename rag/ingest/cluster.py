@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from rag.documents import read_bytes
 from rag.errors import RagError, ReaderCrashedError
-from rag.ingest.passages import SLICE, Row, Split, known_vectors
+from rag.ingest.passages import SLICE, Indexed, Row, Split, known_vectors
 from rag.ingest.plan import is_unchanged
 from rag.ingest.values import Change, Found, Outcome, Progress
 from rag.types import IndexedDocument, Store
@@ -115,7 +115,7 @@ class Cluster:
             return ReaderCrashedError(path=name, reason=str(error))
         return outcome
 
-    def index(self, changes: Iterable[Change], store: Store) -> Iterator[tuple[Change, list[IndexedDocument]]]:
+    def index(self, changes: Iterable[Change], store: Store) -> Iterator[tuple[Change, Sequence[IndexedDocument]]]:
         parts = _parts(self._begun(changes, store), SLICE)
         for part, vectors in self._ordered(parts, lambda part: self._ask("embed", part.items)):
             file = part.whole
@@ -125,7 +125,7 @@ class Cluster:
             file.vectors.update(zip(part.items, vectors, strict=True))
             if part.is_last:
                 self._progress("embed", file.change.name, part.of, part.of)
-                yield file.change, [one.indexed(file.vectors, self._dim) for one in file.split]
+                yield file.change, Indexed(file.split, file.vectors, self._dim)
 
     def _begun(self, changes: Iterable[Change], store: Store) -> Iterator[tuple[_File, list[str]]]:
         """Each file split, with those of its texts that are to be embedded."""

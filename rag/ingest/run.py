@@ -62,6 +62,7 @@ def ingest(
                 store.add(change.name, indexed)
                 report.took(change)
                 report.passages += sum(len(one.passages) for one in indexed)
+                del change, indexed  # what a long file takes is let go before the next one, and the indexes, need it
         report.removed.extend(name for name in gone if store.remove(name))
         for name in report.removed:
             store.remove(name)

@@ -15,11 +15,13 @@ _BLANK = re.compile(r"[ \t\n\r\f]")
 
 def check_indexed(path: str, documents: Sequence[IndexedDocument], dim: int) -> None:
     """Raises ValueError, naming the document, where `documents` cannot be stored as those of `path`."""
-    if len({indexed.document.sha256 for indexed in documents}) > 1:
-        raise ValueError(f"{path}: its documents were read from files of different content")
-    for indexed in documents:
+    read_from = set()
+    for indexed in documents:  # once: each may be made as it is asked for
         for fault in _faults(path, indexed, dim):
             raise ValueError(f"{path}: document {indexed.document.id}: {fault}")
+        read_from.add(indexed.document.sha256)
+    if len(read_from) > 1:
+        raise ValueError(f"{path}: its documents were read from files of different content")
 
 
 def _faults(path: str, indexed: IndexedDocument, dim: int) -> Iterator[str]:

@@ -242,6 +242,11 @@ class LocalStore:
             self._follow()
             yield from faults(self.path, self._db)
 
+    def has_indexes(self) -> bool:
+        """Whether search indexes lie on the disk, of whatever generation. Beside a restored copy there are none until a
+        writer opens it: each reader makes its own."""
+        return files.state_stamp(self.path) is not None
+
     def backup(self, target: Path) -> None:
         """Write the truth, as it is in one generation, to the file `target`, in place of what was there; others may
         read and write the store meanwhile. As `store.sqlite` in a folder of its own it is a store again.

@@ -86,9 +86,11 @@ def _vector_faults(db: sqlite3.Connection, document_id: str, dim: int) -> Iterat
 
 
 def _index_faults(store: Path, db: sqlite3.Connection, settings: StoreSettings) -> Iterator[str]:
+    if files.state_stamp(store) is None:  # a restored copy: nothing is derived yet, so nothing can be wrong with it
+        return
     state = files.read_state(store)
     if state is None or state.identity != settings.identity:
-        yield "index: missing or of another store; searches make their own, and the next rag ingest mends it"
+        yield "index: unreadable or of another store; searches make their own, and the next rag ingest mends it"
         return
     if state.generation != settings.generation:
         yield (

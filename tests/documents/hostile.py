@@ -162,6 +162,7 @@ def hostile() -> Iterator[Hostile]:
     yield "locked.zip", locked_zip(), locked
     yield "old.doc", OLE + bytes(600) + "WordDocument".encode("utf-16-le") + bytes(600), unknown
     yield "noise.xls", OLE + bytes(600) + "Workbook".encode("utf-16-le") + bytes(600), damaged
+    yield "panic.xls", cut_short(), damaged
     yield "pages.pdf", many_pages(10_000), limit
     yield "loop.pdf", pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 1/Kids[2 0 R]>>"]), damaged
     yield "drawing.pdf", one_page(b"0 0 9 9 re f"), empty
@@ -209,6 +210,15 @@ def hostile() -> Iterator[Hostile]:
     yield "object.json", b'{"a":' * 100_000, limit
     yield "zeros.txt", bytes(3_000_000), unknown
     yield "up..\u202e.exe.txt", b"\0\1\2" * 99, errors.NotTextError
+
+
+def cut_short() -> bytes:
+    """An older Office file whose directory ends within an entry, of which calamine makes a panic."""
+    unused, end = b"\xff" * 4, b"\xfe\xff\xff\xff"
+    numbers = (0, 1, 1, 0, 4096)  # one sector of the allocation table, the directory in sector 1
+    head = OLE + bytes(16) + struct.pack("<5H6x5I", 62, 3, 0xFFFE, 9, 6, *numbers)
+    head += (end + bytes(4)) * 2 + bytes(4) + unused * 108  # the table in sector 0
+    return head + b"\xfd\xff\xff\xff" + end + unused * 126 + "Workbook".encode("utf-16-le").ljust(100, b"\0")
 
 
 def locked_pdf() -> bytes:

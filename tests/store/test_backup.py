@@ -46,6 +46,7 @@ def test_a_copy_is_a_store_that_answers_the_same(folder: Path, tmp_path: Path) -
     restored = _restored(tmp_path / "copy", tmp_path / "restored")
     with open_store(restored, FINGERPRINT) as store:  # before anything has made its indexes
         assert_same_answers(store, reference)
+        assert list(store.verify()) == []
     with open_store(restored, FINGERPRINT, write=True) as store:
         assert_same_answers(store, reference)
         assert list(store.verify()) == []

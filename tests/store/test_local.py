@@ -341,7 +341,6 @@ def _flip(file: Path) -> None:
 
 
 _DAMAGES: dict[str, Callable[[Path], object]] = {
-    "no state": lambda folder: (folder / files.INDEX_STATE).unlink(),
     "empty state": lambda folder: (folder / files.INDEX_STATE).write_bytes(b""),
     "state that is no object": lambda folder: (folder / files.INDEX_STATE).write_bytes(b"[1]"),
     "state of another format": lambda folder: (folder / files.INDEX_STATE).write_text(
@@ -370,6 +369,19 @@ class TestDerivedFiles:
             assert _contents(folder) == before
         with open_store(folder, FINGERPRINT, write=True) as writer:
             assert_same_answers(writer, reference)
+            assert list(writer.verify()) == []
+
+    def test_without_any_nothing_is_wrong_and_the_writer_makes_them(
+        self, folder: Path, reference: ReferenceStore
+    ) -> None:
+        (folder / files.INDEX_STATE).unlink()
+        before = _contents(folder)
+        with open_store(folder, FINGERPRINT) as reader:
+            assert_same_answers(reader, reference)
+            assert (list(reader.verify()), reader.has_indexes()) == ([], False)
+            assert _contents(folder) == before
+        with open_store(folder, FINGERPRINT, write=True) as writer:
+            assert writer.has_indexes()
             assert list(writer.verify()) == []
 
     def test_the_same_content_gives_the_same_answers_whatever_came_before(self, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_sound_store_has_no_faults(folder: Path) -> None:
         ("UPDATE sentences SET start = 0 WHERE key = 1", (), "lies outside its passage a.txt#0:0"),
         ("UPDATE passages SET start = 0, \"end\" = 9 WHERE id = 'a.txt#0:2'", (), "lies in "),
         ("UPDATE settings SET value = '99' WHERE name = 'generation'", (), "of generation 2, the documents are at 99"),
-        ("UPDATE settings SET value = 'x' WHERE name = 'identity'", (), "index: missing or of another store"),
+        ("UPDATE settings SET value = 'x' WHERE name = 'identity'", (), "index: unreadable or of another store"),
         ("UPDATE passages SET key = key + 100", (), "index: does not hold the passages"),
         ("UPDATE passages SET words = words || ' 词1 词1'", (), "index: "),
         ("UPDATE passages SET vector = ?", (np.eye(1, DIM, dtype="<f4").tobytes(),), "misses neighbours"),

@@ -29,7 +29,16 @@ def read(source: Source) -> Iterator[Part]:
 
 
 def read_older(source: Source) -> Iterator[Part]:
-    """.xls, .xlsb and .ods."""
+    """.xls, .xlsb and .ods. Raises DamagedFileError also where calamine, which is Rust, panics."""
+    try:
+        yield from _read_older(source)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # no Exception, and no module has it to be named by
+            raise
+        source.damaged(error)
+
+
+def _read_older(source: Source) -> Iterator[Part]:
     import python_calamine
 
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(source.data))
