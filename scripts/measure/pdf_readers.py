@@ -6,11 +6,10 @@
 Those that are not ours are taken where they are installed (pip install pdfplumber pypdf pdfminer.six pymupdf
 docling-parse), each as its documentation reads a page's text. docling itself wants a model of the layout, from a hub:
 its parser, which stands beneath, is read line by line. What they give is stored as the text file that one would make of
-it. The forty
-facts in one column, in two and as a table (scripts/measure/formats.py): the share that stands in the text in one
-piece, and the share answered right in fast mode, nothing abstained from. `--seeds` also asks the development half of
-the seeds' questions, of the seeds printed in two columns. Times are medians of rounds in which each reader has its
-turn.
+it. The forty facts in one column, in two and as a table (scripts/measure/formats.py): the share that stands in the text
+in one piece, and the share answered right in fast mode, nothing abstained from. `--seeds` also asks the development
+half of the seeds' questions, of the seeds printed in two columns. Times are medians of rounds in which each reader has
+its turn.
 """
 
 import argparse
