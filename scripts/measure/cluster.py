@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""What an ingest on a Ray cluster costs: the same news articles by this process and by one worker of a Ray here.
+"""What an ingest on a Ray cluster costs: the same news articles by this process and by workers of a Ray here.
 
 python -m scripts.measure.cluster [--articles 60] [--rounds 3]
+python -m scripts.measure.cluster --articles 5000 --rounds 1 --workers 2 --kill
 
-Both in turn, round after round; medians, of the wall and of the processor, which is this process and the worker. One
-thread each, at the same priority (Ray's own is lower). Ray is started before the clock is, and the worker has its
-model. The stores must be equal. Says what a document costs more by Ray, and what memory each process has (Pss: what
-is shared is shared out).
+Both in turn, round after round; medians, of the wall and of the processor, which is this process and the workers. As
+many threads here as workers there, at the same priority (Ray's own is lower). Ray is started before the clock is, and
+the workers have their model. The stores must hold the same, byte for byte, and verify. Says what a document costs more
+by Ray, and what memory each process has (Pss: what is shared is shared out). `--kill` sends SIGKILL to a worker when
+half of the articles are embedded; what it had worked goes with it, so the processor's seconds are left out.
 """
 
 import argparse
 import os
+import signal
+import sqlite3
 import statistics
 import tempfile
 import time
@@ -21,10 +25,10 @@ from rag.ingest import Way, ingest
 from rag.ingest.ray import open_cluster
 from rag.models import load_embedder
 from rag.settings import Settings, load_settings
-from rag.store import open_store
+from rag.store import files, open_store
 from rag.text import build_dictionary, use_dictionary
 from rag.types import Embedder
-from scripts.measure.scale import NEWS, content, write_corpus
+from scripts.measure.scale import NEWS, content, faults, stored, write_corpus
 
 Took = tuple[float, float]
 """Seconds of the wall, and of the processor."""
@@ -37,16 +41,48 @@ def run(folder: Path, store: Path, embedder: Embedder, settings: Settings, way: 
         return time.perf_counter() - wall, processor() - busy
 
 
-def processor() -> float:
-    """Seconds of this process and of Ray's workers."""
-    ticks = 0
+def workers() -> list[Path]:
+    """Ray's workers, as they stand in /proc."""
+    found = []
     for entry in Path("/proc").iterdir():
         try:
             if (entry / "cmdline").read_bytes().startswith(b"ray::Worker"):
-                ticks += sum(map(int, (entry / "stat").read_text().rsplit(")", 1)[1].split()[11:13]))
+                found.append(entry)
         except OSError:
             continue
-    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def processor() -> float:
+    """Seconds of this process and of Ray's workers."""
+    stats = ((entry / "stat").read_text().rsplit(")", 1)[1].split()[11:13] for entry in workers())
+    return time.process_time() + sum(int(ticks) for stat in stats for ticks in stat) / os.sysconf("SC_CLK_TCK")
+
+
+class Killing:
+    """A worker is killed when `after` files are embedded; meets `rag.ingest.values.Progress`."""
+
+    def __init__(self, after: int | None) -> None:
+        self._after = after
+        self.embedded = 0
+
+    def __call__(self, stage: str, _: str, done: int, of: int) -> None:
+        if stage != "embed" or done < of:
+            return
+        self.embedded += 1
+        if self.embedded == self._after:
+            killed = workers()[0]
+            os.kill(int(killed.name), signal.SIGKILL)
+            print(f"worker {killed.name} killed when {self.embedded} articles were embedded", flush=True)
+
+
+def held(store: Path) -> str:
+    """What a store holds, counted."""
+    db = sqlite3.connect(store / files.DATABASE)
+    counted = (db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("passages", "sentences"))
+    passages, sentences = counted
+    db.close()
+    return f"{stored(store)} documents, {passages} passages, {sentences} sentences"
 
 
 def memory() -> dict[str, float]:
@@ -72,9 +108,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=int, default=60, help="how many, a file each (60)")
     parser.add_argument("--rounds", type=int, default=3, help="of both (3)")
+    parser.add_argument("--workers", type=int, default=1, help="of Ray, and threads here (1)")
+    parser.add_argument("--kill", action="store_true", help="kill a worker in the middle of each round by Ray")
     parser.add_argument("--news", type=Path, default=NEWS, help="the folder of the corpus")
     options = parser.parse_args()
-    settings = load_settings(threads=1)
+    settings = load_settings(threads=options.workers)
     build_dictionary(settings.cache)
     use_dictionary(settings.cache)
     embedder = load_embedder(settings)
@@ -85,18 +123,23 @@ def main() -> None:
         folder = Path(scratch, "news")
         write_corpus(options.news, folder, options.articles, 1)
         started = time.perf_counter()
-        with open_cluster("local", embedder, settings, fields={}) as way:
-            print(f"Ray and its worker were there after {time.perf_counter() - started:.1f} s", flush=True)
+        killing = Killing(options.articles // 2 if options.kill else None)
+        with open_cluster("local", embedder, settings, fields={}, progress=killing) as way:
+            print(f"Ray and its workers were there after {time.perf_counter() - started:.1f} s", flush=True)
             for number in range(options.rounds):
                 mine, theirs = Path(scratch, f"here-{number}"), Path(scratch, f"there-{number}")
                 here.append(run(folder, mine, embedder, settings))
+                killing.embedded = 0
                 there.append(run(folder, theirs, embedder, settings, way))
                 print(f"here {here[-1]}, by Ray {there[-1]}", flush=True)
                 if content(mine) != content(theirs):
                     raise SystemExit("the stores differ")
+                if bad := faults(theirs):
+                    raise SystemExit("; ".join(bad))
+                print(f"the stores hold the same, byte for byte: {held(theirs)}", flush=True)
             for name, megabytes in sorted(memory().items()):
                 print(f"{name}: {megabytes:.0f} MB")
-    for place, what in enumerate(("of the wall", "of the processor")):
+    for place, what in enumerate(("of the wall", "of the processor")[: 1 if options.kill else 2]):
         alone, shared = (statistics.median(one[place] for one in several) for several in (here, there))
         more = (shared - alone) / options.articles * 1000
         print(
