@@ -17,7 +17,7 @@ import json
 import random
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def drcd(data: Path) -> list[Paragraph]:
     return found
 
 
-def _paragraphs(path: Path, prefix: str, part, first: int) -> Iterator[Paragraph]:
+def _paragraphs(path: Path, prefix: str, part: Callable[[int, int], str], first: int) -> Iterator[Paragraph]:
     number = first
     for place, article in enumerate(json.loads(path.read_text("utf-8"))["data"]):
         for paragraph in article["paragraphs"]:

@@ -193,7 +193,7 @@ def _sentences(pairs: Sequence[Planted], store: LocalStore, *, every: bool = Tru
             same = _digits(one) == _digits(two) if every else one == two
             cited = citation(1, original, start, end)
             began = time.process_time()
-            there = also_in(cited, store, texts)
+            there = also_in(cited, store, texts, None)
             spent += time.process_time() - began
             quotes = [at.quote for at in there if at.document_id == copy.id and at.start < end and start < at.end]
             counts[same][0] += bool(quotes)

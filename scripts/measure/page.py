@@ -21,11 +21,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
+Scheme = Literal["light", "dark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,9 @@ def serving() -> Iterator[str]:
             process.wait()
 
 
-def opened(browser: Browser, address: str, locale: str, width: int, height: int, scheme: str, scale: float = 1) -> Page:
+def opened(
+    browser: Browser, address: str, locale: str, width: int, height: int, scheme: Scheme, scale: float = 1
+) -> Page:
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme=scheme,

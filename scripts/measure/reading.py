@@ -21,6 +21,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -36,6 +37,7 @@ from rag.evaluate.metrics import highlighted
 from rag.ingest import ingest
 from rag.store import open_store
 from rag.text import simplify
+from rag.types import Document, Mode
 from scripts.corpora import DATA, LANGUAGES, ROOT, Asked, Paragraph, as_document, built, drcd, xquad
 from scripts.measure.bench import Bench, first_is_right, show
 from scripts.measure.knowing import noise, reports_kept_out, risk
@@ -62,7 +64,7 @@ def main() -> None:
 # --- right sentence, right words -------------------------------------------------------------------------------------
 
 
-def _measure(assistant: LocalAssistant, asked: Sequence[Asked], mode: str = "accurate") -> dict[str, float]:
+def _measure(assistant: LocalAssistant, asked: Sequence[Asked], mode: Mode = "accurate") -> dict[str, float]:
     answers = [assistant.ask(one.question, mode=mode) for one in asked]
     pairs = list(zip(answers, asked, strict=True))
     return {
@@ -104,8 +106,9 @@ def speed(bench: Bench) -> dict[str, dict[str, float]]:
     assistant = bench.assistant(store)
     reference = _reference(questions)
     figures = {"reference": show("sentence-transformers", p50=float(np.median(reference)))}
-    for mode in ("fast", "accurate"):
-        times = _timed(lambda question, mode=mode: assistant.ask(question, mode=mode), questions)
+    modes: tuple[Mode, ...] = ("fast", "accurate")
+    for mode in modes:
+        times = _timed(partial(assistant.ask, mode=mode), questions)
         p50, p95 = np.percentile(times, [50, 95])
         figures[mode] = show(mode, p50=p50, p95=p95, ratio=p50 / float(np.median(reference)))
     return figures
@@ -154,7 +157,7 @@ def ablation(bench: Bench) -> dict[str, dict[str, float]]:
     }
 
 
-def _untitled(paragraph: Paragraph) -> object:
+def _untitled(paragraph: Paragraph) -> Document:
     return as_document(paragraph, titled=False)
 
 

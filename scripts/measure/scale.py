@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ class Clock:
     """Seconds by stage; a stage within another counts for itself alone. `now`: of the wall, or of this process."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._inner = [0.0]
         self.now = now
 

@@ -24,7 +24,7 @@ from statistics import median, quantiles
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.ingest import ingest
 from rag.models import load_embedder, load_reader
-from rag.progress import shown
+from rag.progress import stages_shown
 from rag.settings import load_settings
 from rag.store import AnyStore, open_store
 from rag.text import build_dictionary, use_dictionary
@@ -55,7 +55,11 @@ def main() -> None:
     build_dictionary(settings.cache)
     use_dictionary(settings.cache)
     embedder, reader = load_embedder(settings), load_reader(settings)
-    with tempfile.TemporaryDirectory() as folder, shown() as report, _server(given.milvus, Path(folder)) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        stages_shown() as report,
+        _server(given.milvus, Path(folder)) as server,
+    ):
         local = given.store or Path(folder) / "local"
         if given.store is None:
             with open_store(local, fingerprint_of(embedder), write=True) as store:

@@ -23,6 +23,7 @@ from rag.models import load_embedder, load_reader
 from rag.settings import load_settings
 from rag.store import open_store
 from rag.text import use_dictionary
+from rag.types import Mode
 from scripts.corpora import DATA, Question, reports
 from scripts.measure.compare import quantile
 from scripts.measure.compare_systems import peak_memory
@@ -65,7 +66,7 @@ def main() -> None:
     def by_both(question: str) -> list[str]:
         return articles([hit.passage.id for hit in assistant.search(question, _DEPTH)])
 
-    def answered(mode: str) -> Callable[[str], list[str]]:
+    def answered(mode: Mode) -> Callable[[str], list[str]]:
         def first(question: str) -> list[str]:
             sentences = assistant.ask(question, mode=mode).sentences
             return [sentences[0].text] if sentences else []

@@ -58,7 +58,7 @@ class Pairs:
         names = {one.id: one.path for one in store.documents()}
         ids = [f"{one.id}-{n:04d}" for one in store.documents() for n in range(one.passages)]
         passages = store.passages(ids)
-        texts = {path: store.document(name).text for name, path in names.items()}
+        texts = {one.path: one.text for one in map(store.document, names) if one}
         places: dict[str, list[tuple[int, int, int]]] = {}
         for place, passage in enumerate(passages):
             places.setdefault(names[passage.document_id], []).append((passage.start, passage.end, place))

@@ -20,7 +20,7 @@ from rag.types import Embedder, Hit, Query, Reader, Store, Turn
 from rag.weights import Weights
 from scripts.corpora import Asked, OwnDocuments, Paragraph, built, xquad
 
-MOST = Settings().top_k
+MOST: int = Settings.model_fields["top_k"].default
 _NOISE = (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)  # shares of few documents that are beside the point
 
 Kind = Literal["dev", "hard", "public", "few", "reports"]

@@ -84,6 +84,6 @@ class ReportsCheck:
             with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
                 scores = model(ids, (ids != _PAD).long()).float().numpy()
             for line, place in enumerate(places):
-                row, spans, _ = self._rows[place]
-                readings[place] = read_scores(row, spans, scores[line, : len(row.ids)])
+                given, spans, _ = self._rows[place]
+                readings[place] = read_scores(given, spans, scores[line, : len(given.ids)])
         return readings

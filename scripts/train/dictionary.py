@@ -102,8 +102,8 @@ def turned(found: list[Entry]) -> dict[str, list[str]]:
         for place, gloss in enumerate(told):
             for key in dict.fromkeys(_keys(gloss, entry.named)):
                 _keep(said[key], entry.word, prior - place)
-                if head := _HEAD.match(key):  # "quarter of a year"
-                    _keep(heads[head[1]], entry.word, prior - place - 2)
+                if opening := _HEAD.match(key):  # "quarter of a year"
+                    _keep(heads[opening[1]], entry.word, prior - place - 2)
                 parts = [] if entry.named or " " not in key else key.split()
                 for part in parts:
                     if part not in _EMPTY and _WORD.fullmatch(part):

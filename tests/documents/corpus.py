@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import opencc
 
@@ -208,7 +208,7 @@ def slides() -> Made:
     from pptx.util import Cm
 
     deck = pptx.Presentation()
-    places = {}
+    places: dict[Fact, str] = {}
     first = deck.slides.add_slide(deck.slide_layouts[0])
     first.shapes.title.text = TITLE
     for number, (town, facts) in enumerate(SECTIONS, 2):
@@ -232,7 +232,7 @@ def workbook() -> Made:
 
     book = openpyxl.Workbook()
     book.remove(book.active)
-    places = {}
+    places: dict[Fact, str] = {}
     for town, facts in SECTIONS:
         sheet = book.create_sheet(f"{town} (终)")
         sheet.append([f"{town}统计表"])
@@ -262,7 +262,7 @@ def book() -> Made:
         f"<dc:title>{TITLE}</dc:title><dc:date>2032-02-11</dc:date></metadata><manifest>{items}</manifest>"
         f"<spine>{spine}</spine></package>"
     )
-    places = {}
+    places: dict[Fact, str] = {}
     with zipfile.ZipFile(out, "w") as packed:
         packed.writestr("mimetype", "application/epub+zip")
         packed.writestr("META-INF/container.xml", container)
@@ -291,7 +291,7 @@ def pdf(name: str = "a.pdf", columns: int = 1, **options: object) -> Made:
     )
     head = ParagraphStyle("head", fontName="STSong-Light", fontSize=16, leading=24, wordWrap="CJK")
 
-    def furniture(canvas, document) -> None:
+    def furniture(canvas: Any, document: Any) -> None:
         canvas.setFont("STSong-Light", 9)
         canvas.drawString(56, height - 40, f"{TITLE} 内部资料 请勿外传")
         canvas.drawCentredString(width / 2, 30, f"— {document.page} —")
@@ -361,7 +361,7 @@ def _wrapped(line: str, across: int) -> list[str]:
     return pieces
 
 
-def scan(name: str = "scan.pdf", kind: str = "PDF", **options: float) -> Made:
+def scan(name: str = "scan.pdf", kind: str = "PDF", **options: Any) -> Made:
     """The facts of the first towns on a sheet each, in pictures alone."""
     sheets = [
         sheet([fact.sentence + FILLER[:30] for fact in facts], TITLE, n, **options)

@@ -67,7 +67,7 @@ class Turns:
         for _ in range(self.count):
             for question in questions:
                 for name, ask in asks.items():
-                    spent[name].append(1000 * self.seconds(lambda ask=ask, question=question: ask(question)))  # type: ignore[misc]
+                    spent[name].append(1000 * self.seconds(lambda ask=ask, question=question: ask(question)))
         return spent
 
     def of_process(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
