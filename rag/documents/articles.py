@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import regex
 
-from rag.documents.clean import clean, mark
+from rag.documents.clean import clean, mark, rejoined
 from rag.documents.lines import date_line, display_width, is_terminal, without_bullet
 from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.documents.readers import Part
@@ -31,7 +31,7 @@ def articles_of(part: Part) -> list[Article]:
     """What a part holds: several articles only where the format says nothing of its own."""
     if part.loose and not part.title and not part.date:
         return _a_line_each(part.paragraphs) or _articles(clean(part.paragraphs))
-    paragraphs = clean(part.paragraphs) if part.loose else mark(part.paragraphs)
+    paragraphs = clean(part.paragraphs) if part.loose else mark(rejoined(part.paragraphs))
     prose = any(paragraph.kind is not Kind.ITEM for paragraph in paragraphs)  # a table does not open with its title
     article = _single(paragraphs) if prose else Article(None, tuple(paragraphs), None)
     return [replace(article, date=part.date or article.date)]

@@ -40,6 +40,9 @@ _SLACK = 2.0  # a full line may be this much narrower, for a mark that may not b
 _LONG = 60.0  # display width beyond which an unfinished line is running text, whatever its neighbours
 _NARROWEST = 8.0  # a column narrower than this is a list of labels
 _LOOK_AHEAD = 3  # captions that may stand between two halves of a sentence
+_FEWEST_ACROSS = 4  # ends that words run across, in a print
+_ACROSS = 0.15  # of all ends
+_COLUMN = 12.0  # display width of a line in it, at the least: shorter ones are a list's
 _REPEAT_MIN = 20  # characters; shorter paragraphs may honestly repeat
 
 
@@ -49,6 +52,28 @@ def clean(raw: Sequence[Paragraph]) -> list[Paragraph]:
     joined = _join([p for p in kept if p.text])
     parts = [part for paragraph in joined for part in _split_inline(paragraph)]
     return _without_repeats(_without_menus(mark(parts)))
+
+
+def rejoined(paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
+    """Paragraphs as a format gives them, joined where they are the lines of a print, as pasted from a scan: there words
+    run across their ends again and again."""
+    found: list[Paragraph] = []
+    for kind, run in itertools.groupby(paragraphs, lambda paragraph: paragraph.kind):
+        lines = list(run)
+        if kind is Kind.TEXT and _is_print(lines):
+            lines = _join([replace(line, settled=False) for line in lines])
+        found.extend(lines)
+    return found
+
+
+def _is_print(lines: Sequence[Paragraph]) -> bool:
+    if len(lines) < _FEWEST_ACROSS:
+        return False
+    across = sum(
+        display_width(left.text) >= _COLUMN and not is_terminal(left.text) and _must_continue(left, left.text, right)
+        for left, right in itertools.pairwise(lines)
+    )
+    return across >= max(_FEWEST_ACROSS, len(lines) * _ACROSS)
 
 
 def _tidied(paragraph: Paragraph) -> Paragraph:

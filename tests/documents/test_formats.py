@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import opencc
@@ -109,6 +109,45 @@ def test_what_is_struck_out_is_no_text_and_what_was_put_in_is() -> None:
                 data = data.replace(b"<w:body>", b"<w:body>" + changes.encode())
             new.writestr(info, data)
     assert "价格二元。" in read("a.docx", out.getvalue())[0].text
+
+
+def test_lines_of_a_print_that_became_paragraphs_are_joined(seeds: Path) -> None:
+    print_ = next(file for file in seeds.glob("003_*.txt")).read_text("utf-8")
+    (typed,) = read("a.docx", typed_into_word(print_.splitlines()))
+    (text,) = read("a.txt", print_.encode())
+    same = set(text.text.split("\n")) & set(typed.text.split("\n"))
+    assert len(same) >= 0.95 * len(text.text.split("\n"))
+    sentence = typed.text.index("35个工业行业大类中23个增长")
+    assert locator(typed, sentence, sentence + 17) == "¶10-¶11"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["关于促进工业平稳增长措施的通知", "关于支持企业技术改造的意见", "关于建设智能工厂办法的公告"] * 4,
+        ["apples and pears", "bread, baked at home", "cheese of the valley"] * 4,
+        [
+            f"{town}完成投资一百二十亿元，比上年增长百分之五"
+            for town in ["江岸", "江汉", "硚口", "汉阳", "武昌", "青山"]
+        ],
+        ["本周要闻", "人工智", "能企业", "增长快"] * 4,
+    ],
+)
+def test_paragraphs_of_their_own_stay_apart(lines: list[str]) -> None:
+    (document,) = read("a.docx", typed_into_word(lines))
+    assert document.text.split("\n") == lines
+
+
+def typed_into_word(lines: Iterable[str]) -> bytes:
+    """A paragraph for each line."""
+    import docx
+
+    document = docx.Document()
+    for line in lines:
+        document.add_paragraph(line)
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
 
 
 def test_figures_are_told_as_excel_shows_them() -> None:
