@@ -23,6 +23,7 @@ Report = Callable[[str, int, int], None]
 """Called with (what is being done, done so far, of how many)."""
 
 _PLAIN_SECONDS = 10.0
+_RATED_SECONDS = 1.0  # a rate over less says nothing
 
 
 @contextmanager
@@ -97,7 +98,7 @@ class _StageLines:
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+        return Text(f"{task.speed:.1f}/s" if task.speed and (task.elapsed or 0) >= _RATED_SECONDS else "")
 
 
 class _Lines:
@@ -111,9 +112,9 @@ class _Lines:
         now = time.monotonic()
         # Heard of for the first time when some is done already, it began when there was last something to say.
         began, before = self._began.setdefault(what, (self._said, 0) if done else (now, 0))
-        if done > before and now - self._said >= _PLAIN_SECONDS:
+        if done > before and now - self._said >= _PLAIN_SECONDS and now - began >= _RATED_SECONDS:
             self._said = now
-            rate = (done - before) / max(now - began, 1e-9)
+            rate = (done - before) / (now - began)
             left = (total - done) / rate
             print(f"{what}  {done}/{total}  {rate:.1f}/s  {left:.0f} s left", file=sys.stderr, flush=True)
         if done >= total:

@@ -326,6 +326,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rag.progress._PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("rag.progress._RATED_SECONDS", 1e-9)
     path = write(tmp_path / "set.jsonl", *(line(n) for n in range(1, 10)))
     run_evaluation(replace(options(path), quiet=False), FakeFactory(TEAMS, reply))
     assert not sys.stderr.isatty()
