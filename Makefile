@@ -33,7 +33,7 @@ help:
 	@echo 'make compare       the same questions through other systems'
 	@echo 'make lock          write the lock files anew'
 	@echo 'make bare          install into a bare environment by pip alone, read the seeds, ask'
-	@echo 'make clean         remove what make made here'
+	@echo 'make clean         remove the environments and reports that make made; no store'
 
 # $(call install,WHAT): by uv, in a third of pip's time; by pip where there is no uv or it fails. The locks name all that
 # is needed, so nothing has to be resolved. uv does not read pip's settings, so it is told pip's index. It is fetched in
@@ -156,4 +156,4 @@ bare:
 	@$(PYTHON) scripts/maintain/bare.py
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(CLIENTS) vectorstore/* out build *.egg-info
+	rm -rf $(VENV) $(PEERS) $(CLIENTS) out build *.egg-info

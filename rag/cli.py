@@ -73,7 +73,7 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders to take in: text, Office, PDF, HTML, ...")],
     store: StoreOption = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Start the store over, with the present settings.")
+        bool, typer.Option("--rebuild", help="Empty the store, and start over with these paths.")
     ] = False,
     field: Annotated[
         list[str] | None,
@@ -194,7 +194,7 @@ def ask(
     as_json: JsonOption = False,
     batch: Annotated[Path | None, typer.Option(help="Answer every question of this Q&A set.")] = None,
     out: Annotated[Path | None, typer.Option(help="With --batch: write one Answer a line to this file.")] = None,
-    top_k: Annotated[int | None, typer.Option(help="Passages to read. [RAG_TOP_K, default 8]")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Passages to find. [RAG_TOP_K, default 8]")] = None,
     mode: Annotated[
         Literal["fast", "accurate"] | None,
         typer.Option(help="Without or with the reader. [RAG_MODE, accurate]"),
@@ -275,7 +275,7 @@ def mcp(store: StoreOption = None) -> None:
 @app.command()
 def chat(
     store: StoreOption = None,
-    top_k: Annotated[int | None, typer.Option(help="Passages to read. [RAG_TOP_K, default 8]")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Passages to find. [RAG_TOP_K, default 8]")] = None,
     where: WhereOption = None,
     since: SinceOption = None,
     until: UntilOption = None,

@@ -200,8 +200,8 @@ class ReaderCrashedError(DocumentError):
 
 
 class ScanError(DocumentError):
-    en = "{path}, page {pages}: a picture of text (a scan), for which OCR is needed; run: pip install 'rag[ocr]'"
-    zh = "{path} 第 {pages} 页：只有图像，没有文字（扫描件），需要文字识别（OCR），请运行：pip install 'rag[ocr]'"
+    en = "{path}, page {pages}: a picture of text (a scan); run: make ocr, or: pip install '.[ocr]'"
+    zh = "{path} 第 {pages} 页：只有图像，没有文字（扫描件），请运行：make ocr，或：pip install '.[ocr]'"
 
 
 class NoFieldError(DocumentError):

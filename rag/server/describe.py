@@ -28,7 +28,7 @@ _MEANING = {
 bearer = HTTPBearer(auto_error=False, description="Needed where the server has API keys.")
 """For the description alone: `rag.server.guard` does the checking, before a body is read."""
 
-MODE = "`fast` answers without the trained reader, several times sooner; `accurate`, the default, with it."
+MODE = "`fast` answers without the trained reader, some ten times sooner; `accurate`, the default, with it."
 
 FILTERS = "Only documents that meet all of this are asked and quoted; weights of words stay those of the whole store."
 

@@ -107,9 +107,9 @@ def test_without_the_extra_pages_with_text_are_taken_and_the_others_named(withou
     assert isinstance(error, ScanError)
     assert str(error).startswith("mixed.pdf, page 2, 4: a picture of text (a scan)")
     for language in ("en", "zh"):
-        assert "pip install 'rag[ocr]'" in error.message(language)
+        assert "pip install '.[ocr]'" in error.message(language)
     for whole, pages in ((scan(), "1-2"), (scan("scan.tif", "TIFF"), "1-2"), (scan("a.jpg", "JPEG"), "1")):
-        with pytest.raises(ScanError, match=f"page {pages}: .*pip install 'rag\\[ocr\\]'"):
+        with pytest.raises(ScanError, match=f"page {pages}: .*pip install '.\\[ocr\\]'"):
             read(whole)
 
 
