@@ -93,7 +93,7 @@ ask: $(VENV)/.ready
 
 # Side by side on two cores: whoever is done takes what the other has left. More would wait for each other's models.
 test: setup
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations 40
 
 unit: setup
 	@$(BIN)/python -m pytest -m "not model and not slow"
