@@ -32,6 +32,7 @@ REASONS = {
 
 PASSED = {
     "hidden": ("its name begins with a dot", "名称以点开头"),
+    "link": ("it is a link to a folder; name that folder", "是指向文件夹的链接，请直接指定那个文件夹"),
     "own": ("it is the store", "是库文件夹本身"),
     "questions": ("a set of questions, to evaluate with", "是用于评测的问答题"),
 }

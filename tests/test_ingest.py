@@ -1,3 +1,5 @@
+import errno
+import os
 import tracemalloc
 import weakref
 import zipfile
@@ -9,10 +11,11 @@ import pytest
 
 from rag.assistant import fingerprint_of
 from rag.documents import text_document
-from rag.errors import PathMissingError
-from rag.ingest import IngestReport, cited_path, index_documents, ingest
+from rag.errors import FactError, PathMissingError
+from rag.ingest import IngestReport, add_text, cited_path, index_documents, ingest
 from rag.ingest import run as running
 from rag.store import LocalStore, open_store
+from rag.types import Facts
 from tests.conftest import FakeEmbedder
 
 TEXT = "智新科技去年销量达到53万套。今年目标是85万套。\n"
@@ -356,3 +359,42 @@ def test_what_was_made_of_a_file_is_let_go_before_the_next_one_and_the_indexes_a
     monkeypatch.setattr(store, "refresh", counted)
     assert len(run(store, tmp_path, "a.txt", "b.txt", "c.txt").added) == 3
     assert held == [0, 0, 0, 0]
+
+
+def test_a_folder_that_cannot_be_looked_into_keeps_what_is_stored_of_it(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "docs" / "locked"
+    locked.mkdir(parents=True)
+    (locked / "a.txt").write_text("第一句话在这里。\n")
+    (tmp_path / "docs" / "b.txt").write_text("第二句话在那里。\n")
+    run(store, tmp_path, "docs")
+    (tmp_path / "docs" / "b.txt").unlink()
+    scandir = os.scandir
+
+    def denied(path: str) -> object:  # as root, a test could look into any folder
+        if path == str(locked):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    report = run(store, tmp_path, "docs")
+    assert report.removed == ["docs/b.txt"]
+    assert [(name, str(error)) for name, error in report.failed] == [
+        ("docs/locked", "docs/locked: cannot be read (Permission denied); check its permissions.")
+    ]
+    assert list(store.sources()) == ["docs/locked/a.txt"]
+
+
+def test_a_linked_folder_is_passed_over_and_named(store: LocalStore, linked: Path) -> None:
+    (linked / "docs" / "more").symlink_to(linked / "kept")
+    assert run(store, linked, "docs").passed == [("docs/more/", "link")]
+
+
+def test_a_text_takes_no_folders_place(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "a.txt").write_text("第一句话在这里。\n")
+    run(store, tmp_path, "reports")
+    with pytest.raises(FactError, match="reports is a stored file or folder; give the text another title"):
+        add_text("例会定于星期五上午九点举行。", store, FakeEmbedder(), Facts(title="reports"))
+    assert list(store.sources()) == ["reports/a.txt"]

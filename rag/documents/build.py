@@ -1,6 +1,7 @@
 """A file's paragraphs -> its documents: articles told apart, titles and dates found, canonical text laid out."""
 
 import hashlib
+import io
 import os
 import stat
 from collections import Counter
@@ -93,9 +94,9 @@ def build(source: Source) -> Reading:
     return Reading(tuple(documents), tuple(failed))
 
 
-def content_sha256(data: bytes, fields: Mapping[str, str]) -> str:
+def content_sha256(data: bytes | io.BufferedReader, fields: Mapping[str, str]) -> str:
     """What `Document.sha256` holds: the same file read by other fields holds other documents."""
-    sha256 = hashlib.sha256(data)
+    sha256 = hashlib.sha256(data) if isinstance(data, bytes) else hashlib.file_digest(data, "sha256")
     for key in sorted(fields):
         sha256.update(f"\0{key}={fields[key]}".encode())
     return sha256.hexdigest()

@@ -1,44 +1,60 @@
 """Which files there are under what an ingest is asked for, and what each is called."""
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from rag.documents import content_sha256
-from rag.errors import PathMissingError
+from rag.errors import PathMissingError, RagError, UnreadableFileError
 from rag.ingest.values import Passed
 from rag.text import one_line
 
 
-def find_files(
-    paths: Sequence[Path], base: Path, apart: Sequence[Path] = ()
-) -> tuple[dict[str, Path], list[tuple[str, Passed]]]:
-    """The files to read, by the path each is cited by, and what in the folders is passed over. Raises
-    PathMissingError."""
-    found: dict[str, Path] = {}
-    passed: list[tuple[str, Passed]] = []
+@dataclass(slots=True)
+class Listed:
+    """What lies under some paths, each by the path it is cited by; a folder's ends with a slash, but in `failed`."""
+
+    files: dict[str, Path] = field(default_factory=dict)  # to be read
+    passed: list[tuple[str, Passed]] = field(default_factory=list)
+    failed: dict[str, RagError] = field(default_factory=dict)  # folders that cannot be looked into
+
+    def may_hold(self, name: str) -> bool:
+        """Whether `name` lies where nobody could look."""
+        return any(PurePosixPath(name).is_relative_to(folder) for folder in self.failed)
+
+
+def find_files(paths: Sequence[Path], base: Path, apart: Sequence[Path] = ()) -> Listed:
+    """The files under `paths`, and what is passed over. Raises PathMissingError."""
+    found = Listed()
+
+    def failed(error: OSError) -> None:
+        name = cited_path(Path(error.filename), base)
+        found.failed[name] = UnreadableFileError(path=name, reason=error.strerror or error)
+
     own = {os.path.realpath(one) for one in apart}
     for path in paths:
         if not path.exists():
             raise PathMissingError(path=path)
         if not path.is_dir():
-            found[cited_path(path, base)] = path
+            found.files[cited_path(path, base)] = path
             continue
-        for root, folders, names in os.walk(_absolute(path)):
+        for root, folders, names in os.walk(_absolute(path), onerror=failed):
             for name in list(folders):
                 inner = Path(root, name)
                 why = _why_passed(inner, own)
                 if why:
                     folders.remove(name)
-                    passed.append((cited_path(inner, base) + "/", why))
+                    found.passed.append((cited_path(inner, base) + "/", why))
             for name in names:
                 file = Path(root, name)
                 if name.startswith("."):
-                    passed.append((cited_path(file, base), "hidden"))
+                    found.passed.append((cited_path(file, base), "hidden"))
                 else:
-                    found[cited_path(file, base)] = file
-    return dict(sorted(found.items())), sorted(passed)
+                    found.files[cited_path(file, base)] = file
+    found.files = dict(sorted(found.files.items()))
+    found.passed.sort()
+    return found
 
 
 def passed_over(path: Path, folder: Path, apart: Sequence[Path] = ()) -> bool:
@@ -49,7 +65,9 @@ def passed_over(path: Path, folder: Path, apart: Sequence[Path] = ()) -> bool:
 
 
 def _why_passed(path: Path, own: set[str]) -> Passed | None:
-    return "own" if os.path.realpath(path) in own else "hidden" if path.name.startswith(".") else None
+    if os.path.realpath(path) in own:
+        return "own"
+    return "hidden" if path.name.startswith(".") else "link" if path.is_dir() and path.is_symlink() else None
 
 
 def cited_path(file: Path, base: Path) -> str:
@@ -87,9 +105,7 @@ def sha256_of(file: Path, fields: Mapping[str, str]) -> str:
     if not file.is_file():  # reading it will say what is wrong
         return ""
     try:
-        if fields:
-            return content_sha256(file.read_bytes(), fields)
         with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            return content_sha256(stream, fields)
     except OSError:
         return ""

@@ -29,7 +29,9 @@ def survey(
     `known` says what is stored: path -> sha256; `anew`, unchanged files count as changed. Nothing is written. Raises
     PathMissingError.
     """
-    files, report.passed[:] = find_files(paths, base, apart)
+    listed = find_files(paths, base, apart)
+    files, report.passed[:] = listed.files, listed.passed
+    report.failed.extend(listed.failed.items())
     stored = _by_file(known, files)
     found = (
         Found(name, file, number, len(files), None if anew else stored.get(name))
@@ -49,7 +51,11 @@ def survey(
             else:
                 yield Change(one.name, outcome, "updated" if one.name in stored else "added")
     folders = [PurePosixPath(cited_path(path, base)) for path in paths if path.is_dir()]
-    gone = (name for name, sha256 in stored.items() if name not in files and not sha256.startswith(TEXT))
+    gone = (
+        name
+        for name, sha256 in stored.items()
+        if name not in files and not sha256.startswith(TEXT) and not listed.may_hold(name)
+    )
     report.removed.extend(sorted(name for name in gone if any(PurePosixPath(name).is_relative_to(f) for f in folders)))
     progress("read", "", len(files), len(files))
 

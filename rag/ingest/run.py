@@ -112,12 +112,14 @@ def add_text(text: str, store: Store, embedder: Embedder, facts: Facts) -> Inges
     Raises EmptyFileError where there is no text, FactError where a file is stored under that name.
     """
     document = text_as_document(text, facts.title, facts.date, facts.metadata)
-    held = store.sources().get(document.path)
-    if held is not None and not held.startswith(TEXT):
+    stored = store.sources()
+    held = stored.get(document.path)
+    within = document.path + "/"  # of a folder or an archive, which would make way for the text
+    if (held is not None and not held.startswith(TEXT)) or any(path.startswith(within) for path in stored):
         raise FactError(
             name="title",
-            problem_en=f"{document.path} is a stored file; give the text another title.",
-            problem_zh=f"{document.path} 是已存的文件，请换一个标题。",
+            problem_en=f"{document.path} is a stored file or folder; give the text another title.",
+            problem_zh=f"{document.path} 是已存的文件或文件夹，请换一个标题。",
         )
     (indexed,) = index_documents([document], embedder, store=store)
     store.add(document.path, [indexed])

@@ -14,8 +14,9 @@ Stage = Literal["read", "split", "embed", "index"]
 Progress = Callable[[Stage, str, int, int], None]
 """Called with (stage, the file that is worked on or "", done so far, of how many)."""
 
-Passed = Literal["hidden", "own", "questions"]
-"""Why a file was passed over: its name or a folder's begins with a dot, it is part of the store, it is a Q&A set."""
+Passed = Literal["hidden", "link", "own", "questions"]
+"""Why a file was passed over: its name or a folder's begins with a dot, the folder is a link to another, it is part of
+the store, it is a Q&A set."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class SketchedIndex:
         is wanted, all are looked into."""
         faiss.omp_set_num_threads(1)  # see DenseIndex.nearest
         if among is None and 2 * self._proposed(count) <= len(self._keys):
-            inside, found = None, [self._by_sketch(vector, count)]
+            found = self._by_sketch(vector, count)
         else:
             at = np.searchsorted(among, self._last_key, "right") if among is not None else 0
             inside = self._left() if among is None else among[:at]
@@ -65,14 +65,16 @@ class SketchedIndex:
     def _proposed(self, count: int) -> int:
         return max(PROPOSED, _FOR_EACH * count) + len(self.removed) // 10
 
-    def _by_sketch(self, vector: Vectors, count: int) -> Likely:
+    def _by_sketch(self, vector: Vectors, count: int) -> list[Likely]:
         _, places = self._sketches.search(vector[np.newaxis, :], self._proposed(count))
         proposed = np.sort(places[0])  # in the order of the file
         if len(self.removed):
             proposed = proposed[~np.isin(self._keys[proposed], self.removed)]
+        if len(proposed) < count:  # what was removed is what was asked for
+            return _nearest(self.vectors, vector, count, self._left())
         rough = self.vectors.at(proposed) @ vector
         best = np.argsort(-rough, kind="stable")[:count]
-        return self._keys[proposed[best]], rough[best], float(rough[best[-1]]) + half_precision_error(vector)
+        return [(self._keys[proposed[best]], rough[best], float(rough[best[-1]]) + half_precision_error(vector))]
 
     def _left(self) -> Keys:
         return np.setdiff1d(self._keys, self.removed, assume_unique=True)

@@ -12,6 +12,7 @@ import rag.store.growing
 import rag.store.search
 import rag.store.sketch
 from rag.store import LocalStore, files, open_store
+from rag.store.dense import DenseIndex
 from rag.types import Filter, IndexedDocument, Vectors
 
 from .compare import assert_same_answers
@@ -319,3 +320,17 @@ def test_the_same_store_gives_the_same_sketches(tmp_path: Path) -> None:
         (file,) = (tmp_path / name).glob(f"index-*/{files.SKETCHES}")
         contents.append(file.read_bytes())
     assert contents[0] == contents[1]
+
+
+def test_a_question_about_what_was_removed_finds_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rag.store.sketch, "PROPOSED", 20)
+    topic, *others = unit_vectors(900, 3)
+    held = np.stack([*[topic] * 300, *others])
+    keys = np.arange(len(held))
+    sketches, vectors, tail = rag.store.sketch.learned(held), DenseIndex.create(DIM), DenseIndex.create(DIM)
+    rag.store.sketch.add(sketches, vectors, [(keys, held)])
+    index = rag.store.sketch.SketchedIndex(sketches, vectors, tail, keys[:300])
+    found, cosines, others_at_most = index.nearest(topic, 10)
+    best = np.argsort(-(held[300:] @ topic))[:10] + 300
+    assert found.tolist() == best.tolist()
+    assert others_at_most < cosines[0]
