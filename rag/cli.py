@@ -103,6 +103,8 @@ def ingest(
     from rag.taken import Ingest, fields_of, foresee
     from rag.text import build_dictionary, use_dictionary
 
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a reader that dies costs its file, not the run
     if watch and dry_run:
         raise OptionError(
             name="--watch",

@@ -1,11 +1,14 @@
 """Filters as they are given: the same filter from options, from JSON and from Python; one clear line for all else."""
 
+import itertools
+import sqlite3
+
 import pytest
 
 from rag.errors import FactError, FilterError
 from rag.filters import Filters, filter_of, filter_of_options
 from rag.types import Filter
-from rag.types.filters import MOST_PATTERNS, checked_metadata, first_day, is_period, last_day
+from rag.types.filters import MOST_PATTERNS, checked_metadata, first_day, is_period, last_day, meets
 
 
 def test_options_and_json_say_the_same() -> None:
@@ -77,3 +80,22 @@ def test_metadata_is_kept_in_one_form() -> None:
     for wrong in ({"": "x"}, {"a": " "}, {"title": "x"}, {"a": 1}):
         with pytest.raises(FactError):
             checked_metadata(wrong)  # type: ignore[arg-type]
+
+
+def test_a_pattern_means_here_what_it_means_to_sqlite() -> None:
+    db = sqlite3.connect(":memory:")
+    paths = ["a", "ab", "a/b", "a/b/c", "[a]", "[a]/b", "a\\b", "", "b*", "a.b"]
+    for length in (1, 2, 3, 4):
+        for signs in itertools.product("a/*?[.", repeat=length):
+            pattern = "".join(signs)
+            asked = meets(Filter(paths=(pattern,)))
+            for path in paths:
+                glob = pattern.replace("[", "[[]")
+                (found,) = db.execute("SELECT ?1 GLOB ?2 OR ?1 GLOB ?2 || '/*'", (path, glob)).fetchone()
+                assert asked(path, None, {}) == bool(found), (pattern, path)
+
+
+@pytest.mark.parametrize("pattern", ["*" * 300 + "!", "*a" * 400 + "!", "*?" * 400 + "!", "?*" * 50 + "x*" * 100 + "!"])
+def test_no_pattern_takes_long(pattern: str) -> None:
+    """Where matching goes back over what a star has taken, each star more multiplies the time."""
+    assert not meets(Filter(paths=(pattern, "b")))("a" * 900, None, {})

@@ -27,6 +27,8 @@ from rag.text import fold, has_han, word_spans_boundary
 
 _CANNOT_START = "，,。.；;：:！!？?、）)】》”’」』％%"
 _CANNOT_END = "，,、（(“‘「『《【"
+_PAIRS = (("“", "”"), ("（", "）"), ("(", ")"), ("《", "》"))
+_BRACKETS = frozenset(itertools.chain.from_iterable(_PAIRS))
 _CLAUSE = regex.compile(r"[，,；;、]")
 _ENUMERATED = regex.compile(
     r"(?<=[。！？!?；;：:”）)])\s*(?=[一二三四五六七八九十]{1,3}、|[（(][一二三四五六七八九十]{1,3}[)）])"
@@ -70,7 +72,7 @@ def _is_print(lines: Sequence[Paragraph]) -> bool:
     if len(lines) < _FEWEST_ACROSS:
         return False
     across = sum(
-        display_width(left.text) >= _COLUMN and not is_terminal(left.text) and _must_continue(left, left.text, right)
+        display_width(left.text) >= _COLUMN and not is_terminal(left.text) and _Open(left).must_go_on(right)
         for left, right in itertools.pairwise(lines)
     )
     return across >= max(_FEWEST_ACROSS, len(lines) * _ACROSS)
@@ -84,72 +86,91 @@ def _tidied(paragraph: Paragraph) -> Paragraph:
 # --- joining -----------------------------------------------------------------------------------------------------
 
 
+class _Open:
+    """A paragraph that may go on. What is asked of its text is kept along, since it may be a book of one sentence."""
+
+    def __init__(self, first: Paragraph) -> None:
+        self._first, self._lines = first, list(first.lines)
+        self.settled, self.tail = first.settled, first.lines[-1].text
+        self.running, self.width = False, 0.0
+        self._brackets: Counter[str] = Counter()
+        self._read(first)
+
+    def _read(self, part: Paragraph) -> None:
+        self.running = self.running or _CLAUSE.search(part.text) is not None
+        self.width += display_width(part.text)
+        self._brackets.update(character for character in part.text if character in _BRACKETS)
+
+    def append(self, part: Paragraph) -> None:
+        self._lines.extend(part.lines)
+        self.tail = part.lines[-1].text
+        self._read(part)
+
+    def is_full(self, width: float | None) -> bool:
+        """Whether its last line fills its column; a first line may lack the width of its indent."""
+        indent = 1.0 if len(self._lines) == 1 else 0.0
+        return width is not None and display_width(self.tail) >= width - _SLACK - indent
+
+    def must_go_on(self, right: Paragraph) -> bool:
+        """Its last line and `right` cannot be parted: punctuation, an open quotation or a word runs across."""
+        tail, head = self.tail, right.lines[0].text
+        if head[0] in _CANNOT_START or head[0].islower() or tail[-1] in _CANNOT_END:
+            return True
+        return self._closes(head) or (len(tail) >= 6 and word_spans_boundary(tail, head))
+
+    def _closes(self, head: str) -> bool:
+        for opener, closer in _PAIRS:
+            if self._brackets[opener] > self._brackets[closer]:
+                closing, opening = head.find(closer), head.find(opener)
+                if closing >= 0 and (opening < 0 or closing < opening):
+                    return True
+        return False
+
+    def paragraph(self) -> Paragraph:
+        return replace(self._first, lines=tuple(self._lines))
+
+
 def _join(lines: Sequence[Paragraph]) -> list[Paragraph]:
     widths = _wrap_widths(lines)
     waiting = list(zip(lines, widths, strict=True))[::-1]
     joined: list[Paragraph] = []
     while waiting:
-        left, width = waiting.pop()
+        first, width = waiting.pop()
+        left = _Open(first)
         while waiting:
             ahead = _continuation(left, width, waiting)
             if ahead is None:
                 break
             right, width = waiting.pop(-1 - ahead)
-            left = replace(left, lines=left.lines + right.lines)
-        joined.append(left)
+            left.append(right)
+        joined.append(left.paragraph())
     return joined
 
 
-def _continuation(
-    left: Paragraph, width: float | None, waiting: Sequence[tuple[Paragraph, float | None]]
-) -> int | None:
+def _continuation(left: _Open, width: float | None, waiting: Sequence[tuple[Paragraph, float | None]]) -> int | None:
     """How many paragraphs ahead the rest of `left` stands (0: the next one), or None where `left` is complete."""
-    tail = left.lines[-1].text
+    tail = left.tail
     if left.settled or is_terminal(tail) or date_line(tail):
         return None
     right = waiting[-1][0]
     may = _may_continue(right)
-    if may and _must_continue(left, tail, right):
+    if may and left.must_go_on(right):
         return 0
-    running = _CLAUSE.search(left.text) is not None
-    if running and display_width(left.text) >= _LONG / 2:
+    if left.running and left.width >= _LONG / 2:
         for ahead, (candidate, _) in enumerate(waiting[-2 : -2 - _LOOK_AHEAD : -1], 1):
             skipped = waiting[-ahead][0]
             if display_width(skipped.text) > _LONG or not skipped.gap:
                 break
-            if _may_continue(candidate) and _must_continue(left, tail, candidate):
+            if _may_continue(candidate) and left.must_go_on(candidate):
                 return ahead
-    if may and right.gap < 3 and (_SENTENCE_INSIDE.search(tail) or _is_full(left, width)):
+    if may and right.gap < 3 and (_SENTENCE_INSIDE.search(tail) or left.is_full(width)):
         return 0
-    return 0 if may and running and display_width(tail) > _LONG else None
-
-
-def _is_full(left: Paragraph, width: float | None) -> bool:
-    """Whether the last line of `left` fills its column; a first line may lack the width of its indent."""
-    indent = 1.0 if len(left.lines) == 1 else 0.0
-    return width is not None and display_width(left.lines[-1].text) >= width - _SLACK - indent
+    return 0 if may and left.running and display_width(tail) > _LONG else None
 
 
 def _may_continue(right: Paragraph) -> bool:
     text = right.text
     return not right.settled and not is_item(text) and not date_line(text) and not is_closed(text)
-
-
-def _must_continue(left: Paragraph, tail: str, right: Paragraph) -> bool:
-    """The two lines cannot be parted: punctuation, an open quotation or a word runs across."""
-    head = right.lines[0].text
-    if head[0] in _CANNOT_START or head[0].islower() or tail[-1] in _CANNOT_END:
-        return True
-    return _closes(left.text, head) or (len(tail) >= 6 and word_spans_boundary(tail, head))
-
-
-def _closes(left: str, head: str) -> bool:
-    for opener, closer in ("“”", "（）", "()", "《》"):
-        if left.count(opener) > left.count(closer):
-            closing, opening = head.find(closer), head.find(opener)
-            if closing >= 0 and (opening < 0 or closing < opening):
-                return True
-    return False
 
 
 def _wrap_widths(lines: Sequence[Paragraph], reach: int = 6) -> list[float | None]:

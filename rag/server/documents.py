@@ -198,7 +198,11 @@ async def add_documents(request: Request, service: Serviced) -> Response:
 async def _ingest(
     service: Service, staged: Path, facts: Facts | None, progress: Progress, language: str
 ) -> IngestOutcome:
-    outcome = await service.writing.run(lambda: service.uploads.take_in(staged, progress, language, facts))
+    try:
+        outcome = await service.writing.run(lambda: service.uploads.take_in(staged, progress, language, facts))
+    except refusals.OverloadedError:
+        service.uploads.discard(staged)
+        raise
     for name in ("added", "updated", "unchanged", "failed"):
         if count := len(getattr(outcome, name)):
             service.metrics.files(name, count)
@@ -212,9 +216,11 @@ async def _events(
         yield event
     try:
         yield f"event: done\ndata: {json.dumps(asdict(task.result()), ensure_ascii=False)}\n\n"
-    except RagError as error:
-        answer = problems.response(request.scope, error)
-        yield f"event: error\ndata: {bytes(answer.body).decode()}\n\n"
+    except Exception as error:  # the answer has begun, so what nobody foresaw has to be told here, too
+        told = error if isinstance(error, RagError) else refusals.InternalError()
+        yield f"event: error\ndata: {bytes(problems.response(request.scope, told).body).decode()}\n\n"
+        if told is not error:
+            raise  # into the log
 
 
 async def _staged(request: Request, service: Service) -> tuple[Path, Facts | None]:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import logging
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -69,7 +69,7 @@ class Guard:
 
     def _check_host(self, headers: Headers) -> None:
         """Without keys, the name must be this machine's: a page whose own name leads here is a stranger's."""
-        name = urlsplit("//" + headers.get("host", "")).hostname or ""
+        name = _split("//" + headers.get("host", "")).hostname or ""
         if name not in ("localhost", self._settings.host) and not _is_loopback(name):
             raise refusals.HostUnknownError()
 
@@ -79,8 +79,16 @@ class Guard:
         if origin is None or origin in self._settings.origins:
             return
         own = urlsplit(self._settings.public_url).netloc or headers.get("host", "")
-        if urlsplit(origin).netloc != own:
+        if _split(origin).netloc != own:
             raise refusals.ForeignOriginError()
+
+
+def _split(address: str) -> SplitResult:
+    """Of an address that is none, no part."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _credentials(headers: Headers) -> tuple[str, bool]:

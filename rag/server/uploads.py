@@ -1,5 +1,6 @@
 """Files that come in over HTTP: what they are called here, and their way into the store."""
 
+import errno
 import os
 import shutil
 import time
@@ -17,7 +18,7 @@ from rag.assistant import fingerprint_of
 from rag.documents import DocumentReader, Limits
 from rag.errors import DocumentError, FactError
 from rag.ingest import Progress, cited_path, ingest
-from rag.server.refusals import NotFoundError, UnprocessableError
+from rag.server.refusals import NotFoundError, SpaceError, UnprocessableError
 from rag.server.settings import ServerSettings
 from rag.store import open_store
 from rag.types import DocumentSummary, Embedder, Facts
@@ -56,7 +57,7 @@ def safe_name(given: str) -> str:
 
 
 class Uploads:
-    """The folder of uploaded files. All but `stage` are called by the one thread that writes."""
+    """The folder of uploaded files. All but `stage` and `discard` are called by the one thread that writes."""
 
     def __init__(self, settings: ServerSettings, embedder: Embedder) -> None:
         self._settings = settings
@@ -71,15 +72,25 @@ class Uploads:
                 shutil.rmtree(left, ignore_errors=True)
 
     def stage(self, files: Iterable[tuple[str, BinaryIO]]) -> Path:
-        """Write files, by their safe names, to a folder of their own; synced to the disk."""
+        """Write files, by their safe names, to a folder of their own; synced to the disk. Raises SpaceError."""
         folder = self._folder / _STAGING / uuid.uuid4().hex
-        folder.mkdir(parents=True)
-        for name, source in files:
-            with (folder / name).open("xb") as target:
-                shutil.copyfileobj(source, target)
-                target.flush()
-                os.fsync(target.fileno())
+        try:
+            folder.mkdir(parents=True)
+            for name, source in files:
+                with (folder / name).open("xb") as target:
+                    shutil.copyfileobj(source, target)
+                    target.flush()
+                    os.fsync(target.fileno())
+        except OSError as error:
+            self.discard(folder)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise SpaceError() from None
+            raise
         return folder
+
+    def discard(self, staged: Path) -> None:
+        """Of files that are not to be taken in."""
+        shutil.rmtree(staged, ignore_errors=True)
 
     def take_in(self, staged: Path, progress: Progress, language: str, facts: Facts | None) -> IngestOutcome:
         """Move staged files into the folder, in place of those of the same names, and ingest them; `facts` are said of
@@ -125,7 +136,7 @@ class Uploads:
                 within = tuple(f"{name}/" for name in held)
                 outcome.documents = [d for d in store.documents() if d.path in held or d.path.startswith(within)]
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            self.discard(staged)
         outcome.added, outcome.updated, outcome.unchanged = report.added, report.updated, report.unchanged
         return outcome
 

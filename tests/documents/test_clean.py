@@ -167,3 +167,9 @@ def test_headings_nest_when_they_follow_each_other() -> None:
 def test_settled_paragraphs_are_left_as_they_are() -> None:
     raw = [Paragraph((Line("未完", 1),), settled=True), Paragraph((Line("，待续。", 2),), settled=True)]
     assert [p.text for p in clean(raw)] == ["未完", "，待续。"]
+
+
+def test_a_book_of_one_sentence_is_one_paragraph() -> None:
+    """Joined line by line: what has been joined already is not read again for each, or this would take minutes."""
+    (paragraph,) = clean(list(loose_lines("abcdefghij, klmnopqrst uvwxyz abcdefghij klmnop\n" * 6000)))
+    assert len(paragraph.lines) == 6000

@@ -150,6 +150,25 @@ def typed_into_word(lines: Iterable[str]) -> bytes:
     return out.getvalue()
 
 
+def test_what_stands_in_content_controls_is_text() -> None:
+    """Word puts them around paragraphs, tables, rows and cells of forms and title pages."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(word().data)) as old, zipfile.ZipFile(out, "w") as new:
+        for info in old.infolist():
+            data = old.read(info)
+            if info.filename == "word/document.xml":
+                for name in (b"tbl", b"tr", b"tc"):
+                    data = data.replace(b"<w:%s>" % name, b"<w:sdt><w:sdtPr/><w:sdtContent><w:%s>" % name)
+                    data = data.replace(b"</w:%s>" % name, b"</w:%s></w:sdtContent></w:sdt>" % name)
+                first = "<w:sdt><w:sdtContent><w:p><w:r><w:t>合同</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+                data = data.replace(b"<w:body>", b"<w:body>" + first.encode())
+            new.writestr(info, data)
+    (plain,), (form,) = read("a.docx", word().data), read("a.docx", out.getvalue())
+    lines = form.text.split("\n")
+    lines.remove("合同")
+    assert lines == plain.text.split("\n")
+
+
 def test_figures_are_told_as_excel_shows_them() -> None:
     import openpyxl
 
@@ -162,6 +181,23 @@ def test_figures_are_told_as_excel_shows_them() -> None:
     book.save(out)
     (sheet,) = read("a.xlsx", out.getvalue())
     assert sheet.text.split("\n") == ["项目 | 2030 | 2031", "增速，2030：12.5%，2031：1,234,567.50。"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "gb18030", "big5"])
+@pytest.mark.parametrize("end", ["\n", "，"])
+@pytest.mark.parametrize("shift", ["", "a"])
+def test_a_large_text_may_be_cut_within_a_character_where_it_is_looked_at(encoding: str, end: str, shift: str) -> None:
+    line = "武漢市上半年工業增加值比去年同期增長百分之五點一，上市公司九十家"
+    text = shift + (line + end) * 1500
+    (document,) = read("a.txt", text.encode(encoding))
+    assert line in document.text
+
+
+def test_half_a_character_in_json_is_left_out() -> None:
+    cut = '[{"text": "\\ud83d第一句。", "title": "a\\udc00b"}]'
+    (document,) = read("a.json", cut.encode())
+    assert (document.text, document.title) == ("第一句。", "ab")
+    document.text.encode()
 
 
 @pytest.mark.parametrize("encoding", ["big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "koi8_r", "cp1252"])

@@ -1,14 +1,18 @@
 """Documents over HTTP: in, listed, shown, out; beside answering, and on disk as `rag ingest` would have it."""
 
+import errno
 import json
 import threading
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from rag.documents import DocumentReader
 from rag.ingest import ingest
-from rag.server.uploads import safe_name
+from rag.server.refusals import OverloadedError
+from rag.server.uploads import Uploads, safe_name
+from rag.server.worker import Worker
 from rag.store import open_store
 from tests.conftest import FakeEmbedder
 from tests.documents.corpus import FACTS, MAKERS
@@ -295,3 +299,38 @@ def test_a_long_file_name_is_cut_at_a_character() -> None:
     name = safe_name("长" * 300 + ".txt")
     assert len(name.encode()) <= 204
     assert set(name.removesuffix(".txt")) == {"长"}
+
+
+def test_what_is_refused_leaves_no_files_behind(running: Running, http, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> None:
+        raise OverloadedError()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as busy:
+        busy.setattr(Worker, "run", refuse)
+        assert upload(http, ("a.txt", NEW)).status_code == 503
+    with monkeypatch.context() as small:
+        small.setattr("rag.server.uploads.os.fsync", full)
+        assert upload(http, ("a.txt", NEW)).status_code == 507
+    assert list((running.settings.uploads / ".incoming").iterdir()) == []
+    assert upload(http, ("a.txt", NEW)).status_code == 200
+
+
+def test_what_nobody_foresaw_is_told_in_events_too(running: Running, http, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("a thing of this machine")
+
+    monkeypatch.setattr(Uploads, "take_in", fail)
+    told: list[str] = []
+    with (
+        pytest.raises(httpx2.RemoteProtocolError),  # after what was said, it breaks off
+        http.stream(
+            "POST", "/documents", files=[("files", ("a.txt", NEW))], headers={"Accept": "text/event-stream"}
+        ) as answer,
+    ):
+        told.extend(answer.iter_lines())
+    assert told[0] == "event: error"
+    assert json.loads(told[1].removeprefix("data: "))["status"] == 500
+    assert "machine" not in told[1]

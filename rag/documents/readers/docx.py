@@ -11,6 +11,7 @@ from rag.documents.readers.tables import rows_as_sentences
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _BREAKS = {f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}tab": " ", f"{_W}noBreakHyphen": "-"}
+_AROUND = {f"{_W}sdt", f"{_W}sdtContent", f"{_W}customXml"}
 _LEFT_OUT = {f"{_W}del", f"{_W}moveFrom", f"{_W}instrText", f"{_W}pPr", f"{_W}txbxContent"}
 
 
@@ -24,18 +25,32 @@ def read(source: Source) -> Iterator[Part]:
 
 
 def _paragraphs(document: Any) -> Iterator[Paragraph]:
+    from docx.text.paragraph import Paragraph as Printed
+
     number = 0
-    for block in document.iter_inner_content():
-        if hasattr(block, "rows"):
+    for block in _within(document.element.body, "p", "tbl"):
+        if block.tag == f"{_W}tbl":
             rows = [(number + n, cells) for n, cells in enumerate(_rows(block), 1) if any(cells)]
             number += len(rows)
             yield from rows_as_sentences(rows)
             continue
-        lines = numbered(_text(block._p), 0)
+        lines = numbered(_text(block), 0)
         if lines:
             number += 1
-            kind, level = _kind(block)
+            kind, level = _kind(Printed(block, document))
             yield Paragraph(tuple(Line(line.text, number) for line in lines), kind, level, settled=True)
+
+
+def _within(element: Any, *names: str) -> Iterator[Any]:
+    """The children of `element` of these names, also those in content controls, as forms and title pages have them."""
+    wanted = {f"{_W}{name}" for name in names}
+    waiting = list(reversed(element))
+    while waiting:
+        child = waiting.pop()
+        if child.tag in wanted:
+            yield child
+        elif child.tag in _AROUND:
+            waiting.extend(reversed(child))
 
 
 def _text(element: Any) -> str:
@@ -71,9 +86,9 @@ def _kind(paragraph: Any) -> tuple[Kind, int]:
 
 def _rows(table: Any) -> Iterator[list[str]]:
     """Cells by column; one that spans several stands in the first of them."""
-    for row in table.rows:
-        cells: list[str] = [""] * row.grid_cols_before
-        for cell in row._tr.tc_lst:
+    for row in _within(table, "tr"):
+        cells: list[str] = [""] * row.grid_before
+        for cell in _within(row, "tc"):
             text = "\n".join(_text(p) for p in cell.iter(f"{_W}p"))
             cells.extend([text if cell.vMerge != "continue" else "", *[""] * (cell.grid_span - 1)])
         yield cells

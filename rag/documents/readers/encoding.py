@@ -13,6 +13,28 @@ _ALPHABETS = {"cp1251": True, "koi8_r": True, "cp1252": False}  # whether letter
 _LETTERS_1252 = frozenset("ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜßàáâäãåæçèéêëìíîïñòóôöõøœùúûü«»“”‘’–—…€£°·¿¡\xa0")
 
 
+_MEANT = {  # a name that is given -> the encodings that are meant by it, likeliest first, as browsers read them
+    "gb2312": ("gb18030",),
+    "gbk": ("gb18030",),
+    "x-gbk": ("gb18030",),
+    "big5": ("big5hkscs",),
+    "shift_jis": ("cp932",),
+    "iso-8859-1": ("cp1252", "latin-1"),
+    "latin-1": ("cp1252", "latin-1"),
+    "latin1": ("cp1252", "latin-1"),
+}
+
+
+def decode_as(data: bytes, name: str) -> str | None:
+    """The text in the encoding that is said to be its own; None where nobody knows it or it is not true."""
+    for encoding in _MEANT.get(name.lower(), (name,)):
+        try:
+            return data.decode(encoding)
+        except (LookupError, UnicodeDecodeError):
+            continue
+    return None
+
+
 def decode(data: bytes, path: str) -> str:
     """The text, line ends as they are. Raises EmptyFileError, NotTextError."""
     for mark, encoding in _BOMS:

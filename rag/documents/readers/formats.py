@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import regex
@@ -88,6 +89,10 @@ _KINDS = (  # what is known and not read: (first bytes, English, Chinese)
 _NEVER_TEXT = tuple(kind for kind in _KINDS if not kind[0].isascii() or b"\0" in kind[0])
 
 
+_SNIFFED = 1 << 16  # bytes: enough to tell text from what is none
+_LONGEST_CHARACTER = 4  # bytes, in every encoding
+
+
 def suffixes() -> tuple[str, ...]:
     """File endings that a format is usually named by."""
     return tuple(_BY_SUFFIX)
@@ -115,7 +120,7 @@ def format_of(source: Source) -> Format:
         return PICTURE
     _refuse_known(source, _NEVER_TEXT)
     try:
-        decode(data[: 1 << 16] if len(data) > 1 << 16 and b"\n" not in data[: 1 << 16] else _lines(data), source.path)
+        _refuse_binary(source)
     except NotTextError:
         _refuse_known(source, _KINDS)
         claimed = _BY_SUFFIX.get(source.suffix)
@@ -132,9 +137,15 @@ def _refuse_known(source: Source, kinds: tuple[tuple[bytes, str, str], ...]) -> 
             raise FormatUnknownError(path=source.path, kind=english, kind_zh=chinese)
 
 
-def _lines(data: bytes) -> bytes:
-    """Some whole lines: enough to tell text from what is none, and cut at no character."""
-    return data if len(data) <= 1 << 16 else data[: data.rindex(b"\n", 0, 1 << 16) + 1]
+def _refuse_binary(source: Source) -> None:
+    """Raises NotTextError where the beginning is text in no encoding; it may end within a character."""
+    head = source.data[:_SNIFFED]
+    most = 0 if len(head) == len(source.data) else _LONGEST_CHARACTER - 1
+    for left_out in range(most):
+        with suppress(NotTextError):
+            decode(head[: len(head) - left_out], source.path)
+            return
+    decode(head[: len(head) - most], source.path)
 
 
 def _format_of_text(source: Source) -> Format:

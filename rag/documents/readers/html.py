@@ -7,12 +7,11 @@ import regex
 
 from rag.documents.paragraphs import Kind, Paragraph
 from rag.documents.readers.blocks import blocks
-from rag.documents.readers.encoding import decode
+from rag.documents.readers.encoding import decode, decode_as
 from rag.documents.readers.part import Part, Source, tidy
 from rag.text import find_date
 
 _CHARSET = regex.compile(rb"<(?:meta|\?xml)[^<>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]{2,30})", regex.I)
-_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932"}
 _FURNITURE = ("nav", "header", "footer", "aside", "form", "menu", "dialog")
 _SOLID = 25  # characters; a shorter block may stand in the menu as well as in the text
 _DATES = (
@@ -53,11 +52,9 @@ def html_text(source: Source) -> str:
     """As the page says that it is encoded, where it says so and that is true; else as any text."""
     said = _CHARSET.search(source.data[:4096])
     if said:
-        name = said.group(1).decode().lower()
-        try:
-            return source.data.decode(_WIDER.get(name, name)).replace("\r\n", "\n")
-        except (LookupError, UnicodeDecodeError):
-            pass
+        text = decode_as(source.data, said.group(1).decode())
+        if text is not None:
+            return text.replace("\r\n", "\n")
     return decode(source.data, source.path).replace("\r\n", "\n")
 
 

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.documents.readers import html
-from rag.documents.readers.encoding import decode
+from rag.documents.readers.encoding import decode, decode_as
 from rag.documents.readers.part import Member, Part, Source, tidy
 from rag.documents.readers.text import loose_lines
 from rag.errors import EmptyFileError
@@ -43,11 +43,8 @@ def _body(source: Source, body: EmailMessage) -> Iterator[Paragraph]:
             for part in html.read(replace(source, data=data)):
                 yield from part.paragraphs
             return
-        charset = body.get_content_charset()
-        try:
-            text = data.decode(charset or "utf-8")
-        except (LookupError, UnicodeDecodeError):
-            text = decode(data, source.path)
+        said = decode_as(data, body.get_content_charset() or "utf-8")
+        text = decode(data, source.path) if said is None else said
     except EmptyFileError:
         return
     yield from loose_lines(text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -11,7 +11,7 @@ from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.errors import DamagedFileError, DocumentError, LimitError
 from rag.text import one_line
 
-_CONTROL = regex.compile(r"[\p{Cc}--[\t\n]]|[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]", flags=regex.V1)
+_CONTROL = regex.compile(r"[\p{Cc}\p{Cs}--[\t\n]]|[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]", flags=regex.V1)
 _SPACES = regex.compile(r"[\p{Zs}\t]+")
 
 
