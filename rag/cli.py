@@ -27,7 +27,14 @@ from rag.commands.options import (
     language_of,
     screen_of,
 )
-from rag.errors import OptionError, PathMissingError, RagError
+from rag.errors import (
+    OptionError,
+    PathMissingError,
+    PathRefusedError,
+    QuestionError,
+    QuestionsRefusedError,
+    RagError,
+)
 from rag.filters import filter_of_options
 from rag.server.commands import keys, serve
 from rag.settings import Settings, load_settings
@@ -64,6 +71,9 @@ def main() -> NoReturn:
     except Exception as error:
         if os.environ.get("RAG_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            told = PathRefusedError(path=error.filename, reason=error.strerror)
+            _fail(told.message(language_of()), told.exit_code)
         _fail(f"Internal error ({type(error).__name__}: {error}). Run again with RAG_DEBUG=1 for details.", 1)
     sys.exit(0)
 
@@ -258,12 +268,18 @@ def _ask_batch(settings: Settings, batch: Path, out: Path | None, filters: Filte
     questions = list(checked(open_set(batch)))
     assistant = open_assistant(settings)
     unfinished = out.with_name(out.name + ".part")
+    refused = 0
     with shown() as progress, unfinished.open("w", encoding="utf-8") as file:
         for done, one in enumerate(questions, 1):
-            answer = assistant.ask(one.question, one.history, filters=filters)
-            print(json.dumps({"id": one.id, **dataclasses.asdict(answer)}, ensure_ascii=False), file=file)
+            try:
+                told = dataclasses.asdict(assistant.ask(one.question, one.history, filters=filters))
+            except QuestionError as error:  # too long, say: it costs itself alone
+                told, refused = {"error": error.message(language_of(settings))}, refused + 1
+            print(json.dumps({"id": one.id, **told}, ensure_ascii=False), file=file)
             progress(batch.name, done, len(questions))
     unfinished.replace(out)
+    if refused:
+        raise QuestionsRefusedError(count=refused, of=len(questions), path=out)
 
 
 @app.command()

@@ -15,6 +15,8 @@
     │   ├── KeyTakenError           an API key of this name is there already
     │   ├── QASetError              a Q&A set that breaks the format (names the line)
     │   └── TooFewError             a Q&A set too small to calibrate on
+    ├── PathRefusedError        1   the system refuses to read or write a file that was named
+    ├── QuestionsRefusedError   1   of a set of questions, some cannot be asked
     ├── DocumentError           1   one file cannot be read; other files go on
     │   ├── EmptyFileError          nothing in it
     │   ├── NotTextError            binary, or no known encoding
@@ -153,6 +155,16 @@ class KeyTakenError(UsageError):
 class QASetError(UsageError):
     en = "{path}, line {line}: {problem_en}"
     zh = "{path} 第 {line} 行：{problem_zh}"
+
+
+class PathRefusedError(RagError):
+    en = "{path}: cannot be used ({reason}); check the path and its permissions."
+    zh = "{path}：无法使用（{reason}），请检查路径和权限。"
+
+
+class QuestionsRefusedError(RagError):
+    en = '{count} of {of} questions could not be asked; their lines in {path} have an "error" that says why.'
+    zh = '{of} 个问题中有 {count} 个无法提问，原因见 {path} 中相应各行的 "error"。'
 
 
 class DocumentError(RagError):

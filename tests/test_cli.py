@@ -125,6 +125,18 @@ def test_ask_batch_answers_a_set_in_order(store: Path, tmp_path: Path) -> None:
     assert "85万套" in answers[1]["text"]
 
 
+def test_ask_batch_goes_on_behind_a_question_that_is_too_long(store: Path, tmp_path: Path) -> None:
+    lines = [{"id": n, "question": asked, "answers": []} for n, asked in (("a", "长" * 3000), ("b", QUESTION))]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    out = tmp_path / "out.jsonl"
+    line = rag("ask", "--batch", tmp_path / "in.jsonl", "--out", out, store=store)
+    assert line.returncode == 1
+    assert line.stderr.splitlines()[-1].startswith("1 of 2 questions could not be asked")
+    refused, answered = [json.loads(line) for line in out.read_text().splitlines()]
+    assert "2000 characters" in refused["error"]
+    assert answered["status"] == "answered"
+
+
 def test_only_some_documents_are_asked(store: Path, tmp_path: Path) -> None:
     def asked(*filters: str) -> dict:
         return json.loads(rag("ask", QUESTION, "--json", *filters, store=store).stdout)
@@ -392,6 +404,39 @@ def test_an_unknown_embedder_gets_one_line_at_once(store: Path) -> None:
     line = one_line(rag("ask", QUESTION, store=store, RAG_EMBEDDER="nobody/no-such-model"), 1)
     assert "nobody/no-such-model" in line
     assert time.monotonic() - started < 30
+
+
+_WORKER_DIES = """
+import sys
+from rag.documents import reading
+started = reading._started
+def start(limits):
+    worker = started(limits)
+    worker.kill()
+    worker.wait()
+    return worker
+reading._started = start
+from rag.cli import main
+main()
+"""
+
+
+def test_a_reader_that_dies_costs_its_file_alone(store: Path, tmp_path: Path) -> None:
+    """Also where what is sent to it breaks the pipe, which by itself ends a program of the command line."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.pdf").write_bytes(b"%PDF-1.7\n" + bytes(500_000))
+    (folder / "b.txt").write_text("第一句话在这里。")
+    result = subprocess.run(
+        [sys.executable, "-c", _WORKER_DIES, "ingest", str(folder), "--json"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"RAG_STORE": str(tmp_path / "vectorstore"), "RAG_LANGUAGE": "en"},
+    )
+    told = json.loads(result.stdout)
+    assert result.returncode == 1, result.stderr
+    assert told["added"] == 1
+    assert "reading it ended in a crash" in result.stdout
 
 
 @pytest.fixture

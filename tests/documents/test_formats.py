@@ -183,6 +183,36 @@ def test_figures_are_told_as_excel_shows_them() -> None:
     assert sheet.text.split("\n") == ["项目 | 2030 | 2031", "增速，2030：12.5%，2031：1,234,567.50。"]
 
 
+@pytest.mark.parametrize(
+    ("value", "form", "shown"),
+    [
+        (3.5, '0.0"万元"', "3.5万元"),
+        (1234567.5, "[$¥-804]#,##0.00", "¥1,234,567.50"),
+        (1234567890, '#,##0.0,,"百万"', "1,234.6百万"),
+        (-3.5, "#,##0.0_);(#,##0.0)", "(3.5)"),
+        (-3.5, "0.0;[Red]-0.0", "-3.5"),
+        (0, '_ * #,##0.00_ ;_ * -#,##0.00_ ;_ * "-"??_ ;_ @_ ', "-"),
+        (7, "000", "007"),
+        (2.5, "0", "3"),
+        (1.005, "0.00", "1.01"),
+        (3, "0.##", "3"),
+        (5, 'General"元"', "5元"),
+        (0.5, "# ?/?", "0.5"),
+        (1e20, "0.00E+00", "1e+20"),
+    ],
+)
+def test_a_number_has_what_its_format_writes_around_it(value: float, form: str, shown: str) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["B1"] = "投资", value
+    book.active["B1"].number_format = form
+    out = io.BytesIO()
+    book.save(out)
+    (sheet,) = read("a.xlsx", out.getvalue())
+    assert sheet.text == f"投资 | {shown}。"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "gb18030", "big5"])
 @pytest.mark.parametrize("end", ["\n", "，"])
 @pytest.mark.parametrize("shift", ["", "a"])
@@ -191,6 +221,17 @@ def test_a_large_text_may_be_cut_within_a_character_where_it_is_looked_at(encodi
     text = shift + (line + end) * 1500
     (document,) = read("a.txt", text.encode(encoding))
     assert line in document.text
+
+
+@pytest.mark.parametrize("said", ["iso-8859-1", "ISO-8859-1", "latin1", "windows-1252"])
+def test_latin_1_means_what_browsers_take_it_for(said: str) -> None:
+    text = "It\u2019s \u20ac10 \u2013 the \u201cprice\u201d of the day, as the board said on Monday."
+    page = f'<html><head><meta charset="{said}"></head><body><p>{text}</p></body></html>'
+    note = f"Subject: Price\nFrom: a@example.org\nMIME-Version: 1.0\nContent-Type: text/plain; charset={said}\n"
+    letter_ = f"{note}Content-Transfer-Encoding: 8bit\n\n{text}\n"
+    for name, data in (("a.html", page), ("a.eml", letter_)):
+        (document,) = read(name, data.encode("cp1252"))
+        assert text in document.text
 
 
 def test_half_a_character_in_json_is_left_out() -> None:

@@ -11,7 +11,8 @@ from rag.documents.readers.part import Part, Source, numbered
 from rag.documents.readers.tables import Row, rows_as_sentences
 from rag.documents.readers.text import BREAKS, text_of
 
-_FRONT_MATTER = regex.compile(r"\A---\n(?:.*\n)*?(?:---|\.\.\.)\n")
+_FRONT_MATTER = regex.compile(r"\A---[ \t]*\n((?:.*\n)*?)(?:---|\.\.\.)[ \t]*\n")
+_FIELD = regex.compile(r"[^\s:#-][^:]*:(?:\s.*)?|\s.*|#.*|-\s.*|")  # "key: value", what goes on from it, a comment
 _TAG = regex.compile(r"<[^<>]*>")
 _BREAK = regex.compile(r"<br\s*/?>", flags=regex.IGNORECASE)
 _PIPED = regex.compile(r"\|(.*[^\\])\|")
@@ -24,7 +25,9 @@ def read(source: Source) -> Iterator[Part]:
 
 
 def _blocks(text: str) -> list[Paragraph]:
-    text = _FRONT_MATTER.sub(lambda match: "\n" * match.group().count("\n"), text)  # line numbers stay
+    front = _FRONT_MATTER.match(text)
+    if front and all(map(_FIELD.fullmatch, front[1].split("\n"))):  # else a rule opens the text
+        text = "\n" * front[0].count("\n") + text[front.end() :]  # line numbers stay
     paragraphs: list[Paragraph] = []
     kind, level = Kind.TEXT, 0
     rows: list[tuple[int, list[str]]] | None = None  # of the table being read: source line and cells
