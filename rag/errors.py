@@ -50,6 +50,7 @@
     ├── ClusterError            1
     │   ├── ClusterUnreachableError no Ray cluster at this address
     │   ├── ClusterMismatchError    its workers have another version, or another model
+    │   ├── ClusterWorkerError      a worker dies each time that it splits or embeds a file
     │   ├── ClusterLostError        it went away meanwhile
     │   └── ClusterExtraMissingError  --ray needs the extra rag[ray], which is not installed
     ├── ServerError             1
@@ -325,6 +326,11 @@ class ClusterUnreachableError(ClusterError):
 class ClusterMismatchError(ClusterError):
     en = "{address}: its workers have {what} {there}, but this is {here}; install the same on all machines."
     zh = "{address}：工作进程的 {what} 是 {there}，而本机是 {here}，请在所有机器上安装相同的版本。"
+
+
+class ClusterWorkerError(ClusterError):
+    en = "{path}: {reason} over it; what is stored stays. Leave this file out, and run the same command again."
+    zh = "{path}：{reason}，已存的内容没有丢失，请去掉这个文件后重新运行同一命令。"
 
 
 class ClusterLostError(ClusterError):

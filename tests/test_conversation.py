@@ -42,6 +42,13 @@ def after(*turns: str) -> list[Turn]:
         ("Where is Sky Digital based?", "Who founded it?", "Who founded Sky Digital?"),
         ("When did Luther's book appear?", "Who printed his work?", "Who printed Luther's work?"),
         ("How old is Jacksonville?", "Who lived there before?", "Who lived in Jacksonville before?"),
+        (
+            "Does Dongfeng build cars in Wuhan?",
+            "And how many trucks?",
+            "How many trucks does Dongfeng build cars in Wuhan?",
+        ),
+        ("When was it built?", "And ?", "When was it built?"),
+        ("When was it built?", "What about ?", "When was it built?"),
         # a question that lacks its frame, or what it speaks of
         ("东西湖区2024年加装了多少部电梯？", "完成了多少个小区改造？", "东西湖区2024年完成了多少个小区改造？"),
         ("2019年武汉地铁运营总里程是多少？", "全国排第几？", "2019年武汉地铁运营总里程，全国排第几？"),

@@ -11,9 +11,12 @@ import pytest
 
 from rag.assistant import fingerprint_of
 from rag.documents import text_document
-from rag.errors import FactError, PathMissingError
+from rag.documents.build import build
+from rag.documents.readers import Source
+from rag.errors import ClusterWorkerError, FactError, PathMissingError
 from rag.ingest import IngestReport, add_text, cited_path, index_documents, ingest
 from rag.ingest import run as running
+from rag.ingest.cluster import Cluster, WorkerDiedError
 from rag.store import LocalStore, open_store
 from rag.types import Facts
 from tests.conftest import FakeEmbedder
@@ -398,3 +401,18 @@ def test_a_text_takes_no_folders_place(store: LocalStore, tmp_path: Path) -> Non
     with pytest.raises(FactError, match="reports is a stored file or folder; give the text another title"):
         add_text("例会定于星期五上午九点举行。", store, FakeEmbedder(), Facts(title="reports"))
     assert list(store.sources()) == ["reports/a.txt"]
+
+
+def test_a_worker_that_dies_over_a_file_is_told_with_it(store: LocalStore, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("第一句话在这里。\n")
+
+    def worker(method: str, *given: object) -> object:
+        if method == "read":
+            return build(Source(*given))
+        raise WorkerDiedError("its worker died 3 times")
+
+    with (
+        Cluster([worker], FakeEmbedder.dim, limit_mb=1, fields={}) as cluster,
+        pytest.raises(ClusterWorkerError, match=r"a\.txt: its worker died 3 times over it; what is stored stays"),
+    ):
+        ingest([tmp_path / "a.txt"], store, FakeEmbedder(), base=tmp_path, limit_mb=1, way=cluster)

@@ -153,6 +153,24 @@ def test_figures_and_dates_are_told_apart() -> None:
     figures = [value[a:b] for a, b in text.figure_spans(value)]
     assert "14.8万平方米" in figures
     assert not any("2024" in figure for figure in figures)
+    value = "The club has 40 members, 3,570 m of track, 5 km away, 12 arches, and 300."
+    assert [value[a:b] for a, b in text.figure_spans(value)] == ["40", "3,570 m", "5 km", "12", "300"]
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "holds"),
+    [
+        ("城镇化率提高多少个百分点?", "城镇化率提高5.2个百分点。", True),
+        ("提高多少百分点?", "提高5.2 个百分点。", True),
+        ("提高多少个百分点?", "提高5.2%。", False),
+        ("全长多少公里?", "全长100 公里。", True),
+        ("全长多少公里?", "投资100亿元。", False),
+        ("票价多少元?", "票价300 元。", True),
+        ("投资多少亿元?", "投资3.5亿元。", True),
+    ],
+)
+def test_the_unit_asked_for_is_found(question: str, said: str, holds: bool) -> None:
+    assert text.holds_asked_unit(question, said) is holds
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import regex
+
 from rag.answering.rank import Candidate
 from rag.cache import TextCache
 from rag.text import (
@@ -17,6 +19,7 @@ from rag.text import (
 )
 from rag.types import AnswerSentence, Citation, Document, NearSentence, Query
 
+_WORD_BEHIND = regex.compile(r"\s*\p{Latin}")
 _BARE = 10.0  # characters of distance that a figure without a unit counts as
 
 
@@ -109,16 +112,17 @@ def highlights(query: Query, text: str, span: tuple[int, int] | None = None) -> 
     return (min(spans, key=lambda span: _distance(span, named, query, text)),)
 
 
-def _is_bare(figure: str) -> bool:
-    """Whether a figure has no unit: rarely what was asked."""
-    return figure[-1].isdigit() or figure[-1] in "十百千万亿"
+def _is_bare(text: str, span: tuple[int, int]) -> bool:
+    """Whether a figure has no unit: rarely what was asked. In English any word behind it may be one."""
+    last = text[span[1] - 1]
+    return (last.isdigit() or last in "十百千万亿") and not _WORD_BEHIND.match(text, span[1])
 
 
 def _with_unit(text: str, span: tuple[int, int]) -> tuple[int, int]:
     """The figure nearest to the reader's words that has a unit, where those hold bare figures alone."""
     figures = figure_spans(text)
     inside = [(a, b) for a, b in figures if a < span[1] and span[0] < b]
-    full = [(a, b) for a, b in figures if not _is_bare(text[a:b])]
+    full = [one for one in figures if not _is_bare(text, one)]
     if not inside or not full or any(one in full for one in inside):
         return span
     return min(full, key=lambda one: max(one[0] - span[1], span[0] - one[1]))
@@ -131,4 +135,4 @@ def _distance(span: tuple[int, int], named: Sequence[tuple[int, int]], query: Qu
     for start, end in named:
         gap = span[0] - end if span[0] >= end else 2 * (start - span[1]) if start >= span[1] else 0
         far += query.words.get(fold(text[start:end]), 0.0) * min(gap, 40)
-    return far + (_BARE if _is_bare(text[slice(*span)]) else 0.0), span[0]
+    return far + (_BARE if _is_bare(text, span) else 0.0), span[0]

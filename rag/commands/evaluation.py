@@ -34,7 +34,7 @@ def evaluate(
     documents: Annotated[
         Path | None, typer.Option(help="The same questions in another language: paragraphs and gold come from there.")
     ] = None,
-    sample: Annotated[int | None, typer.Option(help="Only this many questions, always the same ones.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Only this many questions, always the same ones.")] = None,
     where: WhereOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -65,6 +65,7 @@ def evaluate(
         over="set" if build else "store" if store else None,
         split=split,
         sample=sample,
+        longest=settings.max_question_chars,
         filters=filter_of_options(where or (), since, until),
         out=out,
         answers=answers,

@@ -29,6 +29,9 @@ def latin_readings(question: str, before: str, answered: str) -> Iterator[str]:
     led = _LEAD.match(question)
     rest = question[led.end() :] if led else question
     bare = rest.rstrip("?？ ")
+    if not bare:  # "And?": what was asked, once more
+        yield before
+        return
     leads, points = rest != question, ENGLISH_PRONOUN.search(rest)
     apart = scripts_differ(question, before)  # nothing can be put in the place of anything
     named = bool(names_in(rest[: points.start()] if points else rest))
@@ -63,7 +66,8 @@ def _resolved(rest: str, before: str, answered: str) -> Iterator[str]:
 def _substituted(part: str, before: str) -> Iterator[str]:
     auxiliary = _AUXILIARY.search(before)
     if auxiliary and regex.match(r"(?:how|what|which|who)\b", part, regex.IGNORECASE):
-        yield part[0].upper() + part[1:] + before[auxiliary.start() - 1 :]
+        frame = before[auxiliary.start() :]
+        yield f"{part[0].upper()}{part[1:]} {frame if auxiliary.start() else frame[0].lower() + frame[1:]}"
         return
     if part[0].isupper():
         for name in names_in(before)[:2]:

@@ -4,6 +4,7 @@ It is cut with jieba and told apart by the parts of speech in jieba's own dictio
 preposition, a time and so on ends a name; everything else, words that no dictionary knows above all, belongs to one.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -139,15 +140,15 @@ _ENDS = regex.compile(r"v|p|d|c|u\w*|r\w*|t|y|m|mq|q")
 _PROPER = regex.compile(r"nr\w*|ns|nt|nz")
 
 
-@lru_cache(maxsize=10_000)
 def _tag(word: str) -> str:
     """A word's part of speech in jieba's dictionary; "" for a word that it does not hold."""
-    text, key = _dictionary(), f"\n{word} ".encode()
-    at = text.find(key)  # 3 ms at most; to fill a dict with the file would take 300 once
-    return text[at + len(key) : text.index(b"\n", at + 1)].split()[-1].decode() if at >= 0 else ""
+    lines, key = _dictionary(), f"{word} ".encode()
+    at = bisect_left(lines, key)
+    return lines[at].split()[-1].decode() if at < len(lines) and lines[at].startswith(key) else ""
 
 
 @lru_cache(maxsize=1)
-def _dictionary() -> bytes:
+def _dictionary() -> list[bytes]:
+    """Its lines, "word count tag", in order: 50 ms, where a dict of them would take 300."""
     with jieba.get_dict_file() as file:
-        return b"\n" + bytes(file.read()).replace(b"\r", b"") + b"\n"
+        return sorted(bytes(file.read()).splitlines())

@@ -38,6 +38,8 @@ _INLINE_HEADING = regex.compile(
 )
 _SENTENCE_INSIDE = regex.compile(r"[。！？；].*[^。！？；]")  # a sentence ended here and another began: running text
 
+_ENGLISH_INSIDE = regex.compile(r"\p{Ll}[.!?]\s+\p{Lu}")
+
 _SLACK = 2.0  # a full line may be this much narrower, for a mark that may not begin the next line
 _LONG = 60.0  # display width beyond which an unfinished line is running text, whatever its neighbours
 _NARROWEST = 8.0  # a column narrower than this is a list of labels
@@ -71,8 +73,13 @@ def rejoined(paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
 def _is_print(lines: Sequence[Paragraph]) -> bool:
     if len(lines) < _FEWEST_ACROSS:
         return False
+    # A list, or verse, may begin its lines in lower case; in prose one sentence ends and another begins within a line.
+    prose = any(_SENTENCE_INSIDE.search(line.text) or _ENGLISH_INSIDE.search(line.text) for line in lines)
     across = sum(
-        display_width(left.text) >= _COLUMN and not is_terminal(left.text) and _Open(left).must_go_on(right)
+        display_width(left.text) >= _COLUMN
+        and not is_terminal(left.text)
+        and (prose or not right.text[0].islower())
+        and _Open(left).must_go_on(right)
         for left, right in itertools.pairwise(lines)
     )
     return across >= max(_FEWEST_ACROSS, len(lines) * _ACROSS)

@@ -50,7 +50,8 @@ def calibrate_store(
 
     Raises QASetError, TooFewError, StoreError, ModelError.
     """
-    questions = [one for one in checked(open_set(path)) if split is None or one.split == split]
+    longest = settings.max_question_chars
+    questions = [one for one in checked(open_set(path), longest) if split is None or one.split == split]
     assistant = open_assistant(settings.model_copy(update={"min_confidence": 0.0}), calibrated=False)
     modes: tuple[Mode, ...] = ("fast", "accurate") if settings.mode == "accurate" else ("fast",)
     fitted = [(mode, calibrate(*asked(assistant, questions, mode, report), path)) for mode in modes]

@@ -104,9 +104,20 @@ def parse(path: Path, line: int, raw: bytes) -> Record:
         at = Record(path, line + error.lineno - 1, {})
         problem = f"{error.msg} at column {error.colno}"
         at.fail(f"not valid JSON: {problem}.", f"不是有效的 JSON：{problem}。")
+    except RecursionError:
+        here.fail("nested too deeply.", "嵌套过深。")
+    if b"\\ud" in raw.lower() and not _can_be_written(value):
+        here.fail("holds half a character (\\ud83d and the like).", "含有半个字符（如 \\ud83d）。")
     if not isinstance(value, dict):
         here.fail("not a JSON object.", "不是 JSON 对象。")
     return Record(path, line, value)
+
+
+def _can_be_written(value: object) -> bool:
+    try:
+        return bool(json.dumps(value, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _line_of(path: Path, fields: Mapping[str, Any]) -> int:

@@ -47,6 +47,7 @@ class EvaluationOptions:
     documents: Path | None = None  # the same SQuAD-style questions in another language: paragraphs and gold from there
     over: Literal["set", "store"] | None = None  # whose documents to ask; None: the set's own, where it brings some
     split: str | None = None  # only questions of this split
+    longest: int | None = None  # characters of a question; one that is longer ends it before any is asked
     sample: int | None = None  # that many questions drawn at random, the same ones every time
     filters: Filter | None = None  # only such documents of the store are asked
     rgb: RgbOptions = field(default_factory=RgbOptions)
@@ -163,7 +164,7 @@ def _choose(qa_set: QASet, options: EvaluationOptions) -> Collection[int]:
     """Places in the set of the questions to ask. Reads all of it, so that a broken line shows before any is asked."""
     places = [
         place
-        for place, question in enumerate(checked(qa_set))
+        for place, question in enumerate(checked(qa_set, options.longest))
         if options.split is None or question.split == options.split
     ]
     if not places:

@@ -41,18 +41,21 @@ def _first_object(path: Path) -> Mapping[str, Any]:
         line = next(filter(str.strip, file), "")
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 
 
-def checked(qa_set: QASet) -> Iterator[Question]:
+def checked(qa_set: QASet, longest: int | None = None) -> Iterator[Question]:
     """The questions of one pass, one at a time, of which only the ids are kept.
 
-    Raises QASetError at an id that was there before.
+    Raises QASetError at an id that was there before, and at a question of more than `longest` characters.
     """
     seen: dict[str, int] = {}
     for question in qa_set.questions():
+        if longest is not None and len(question.question) > longest:
+            english, chinese = f"has more than {longest} characters", f"超过 {longest} 个字符"
+            _record(qa_set, question).fail(f"the question {english}.", f"问题{chinese}。")
         if question.id in seen:
             first = seen[question.id]
             english, chinese = (f", on line {first}", f"在第 {first} 行") if first else ("", "")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from rag.documents import read_bytes
-from rag.errors import RagError, ReaderCrashedError
+from rag.errors import ClusterWorkerError, RagError, ReaderCrashedError
 from rag.ingest.passages import SLICE, Indexed, Row, Split, known_vectors
 from rag.ingest.plan import is_unchanged
 from rag.ingest.values import Change, Found, Outcome, Progress
@@ -117,7 +117,7 @@ class Cluster:
 
     def index(self, changes: Iterable[Change], store: Store) -> Iterator[tuple[Change, Sequence[IndexedDocument]]]:
         parts = _parts(self._begun(changes, store), SLICE)
-        for part, vectors in self._ordered(parts, lambda part: self._ask("embed", part.items)):
+        for part, vectors in self._ordered(parts, lambda part: self._ask("embed", part.items, part.whole.change.name)):
             file = part.whole
             self._progress("embed", file.change.name, part.start, part.of)
             if part.of > SLICE:  # else the file is stored before long
@@ -131,7 +131,7 @@ class Cluster:
         """Each file split, with those of its texts that are to be embedded."""
         parts = _parts(((change, change.reading.documents) for change in changes), _DOCUMENTS)
         split: list[Split] = []
-        for part, some in self._ordered(parts, lambda part: self._ask("split", part.items)):
+        for part, some in self._ordered(parts, lambda part: self._ask("split", part.items, part.whole.name)):
             self._progress("split", part.whole.name, part.start, part.of)
             split.extend(some)
             if part.is_last:
@@ -139,8 +139,15 @@ class Cluster:
                 yield _File(part.whole, split, vectors), new
                 split = []
 
-    def _ask(self, method: str, items: Sequence[object]) -> Future[Any]:
-        return self._threads.submit(lambda: self._own.worker(method, items)) if items else _done([])
+    def _ask(self, method: str, items: Sequence[object], name: str) -> Future[Any]:
+        return self._threads.submit(self._asking, method, items, name) if items else _done([])
+
+    def _asking(self, method: str, items: Sequence[object], name: str) -> Any:
+        """Raises ClusterError."""
+        try:
+            return self._own.worker(method, items)
+        except WorkerDiedError as error:
+            raise ClusterWorkerError(path=name, reason=error) from None
 
     def _ordered(
         self,

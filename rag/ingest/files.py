@@ -67,7 +67,14 @@ def passed_over(path: Path, folder: Path, apart: Sequence[Path] = ()) -> bool:
 def _why_passed(path: Path, own: set[str]) -> Passed | None:
     if os.path.realpath(path) in own:
         return "own"
-    return "hidden" if path.name.startswith(".") else "link" if path.is_dir() and path.is_symlink() else None
+    return "hidden" if path.name.startswith(".") else "link" if path.is_symlink() and _is_folder(path) else None
+
+
+def _is_folder(link: Path) -> bool:
+    try:
+        return link.is_dir()
+    except OSError:  # where it leads to cannot be looked at
+        return False
 
 
 def cited_path(file: Path, base: Path) -> str:
@@ -102,9 +109,9 @@ def _same(folder: Path, base: Path) -> bool:
 
 def sha256_of(file: Path, fields: Mapping[str, str]) -> str:
     """As `Document.sha256`; "" where it cannot be read."""
-    if not file.is_file():  # reading it will say what is wrong
-        return ""
     try:
+        if not file.is_file():  # reading it will say what is wrong
+            return ""
         with file.open("rb") as stream:
             return content_sha256(stream, fields)
     except OSError:

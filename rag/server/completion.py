@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import regex
@@ -108,9 +109,19 @@ def reply(answer: Answer, base: str, sources: bool, tokens: tuple[int, int]) -> 
     )
 
 
+def _no_answer(reason: str) -> tuple[str, str]:
+    english, chinese = REASONS[reason]
+    return f"No answer: {english}.", f"没有答案：{chinese}。"
+
+
+_ABSTENTIONS = frozenset(chain.from_iterable(map(_no_answer, REASONS)))
+
+
 def without_marks(text: str) -> str:
-    """An earlier reply of ours, as clients send it back, without its marks and its list of sources."""
-    return _MARK.sub("", _SOURCES.sub("", text))
+    """An earlier reply of ours, as clients send it back, without its marks and its list of sources; "" of one that
+    says that there is no answer: its words are none of the conversation's."""
+    said = _MARK.sub("", _SOURCES.sub("", text))
+    return "" if said.strip() in _ABSTENTIONS else said
 
 
 def _sentences(answer: Answer, base: str) -> tuple[tuple[str, ...], list[Annotation]]:
@@ -135,8 +146,8 @@ def _sentences(answer: Answer, base: str) -> tuple[tuple[str, ...], list[Annotat
 
 
 def _abstention(answer: Answer) -> tuple[tuple[str, ...], list[Annotation]]:
-    english, chinese = REASONS[answer.reason or "too_unsure"]
-    return (f"没有答案：{chinese}。" if has_han(answer.question) else f"No answer: {english}.",), []
+    english, chinese = _no_answer(answer.reason or "too_unsure")
+    return (chinese if has_han(answer.question) else english,), []
 
 
 def _lists(answer: Answer, base: str) -> Iterator[str]:

@@ -36,7 +36,8 @@ async def complete(body: ChatRequest, request: Request, service: Serviced, facts
     """Answer the last user message with sentences of the documents."""
     body.check()
     question, earlier = body.question()
-    history = [Turn(turn.role, without_marks(turn.text) if turn.role == "assistant" else turn.text) for turn in earlier]
+    told = (Turn(turn.role, without_marks(turn.text) if turn.role == "assistant" else turn.text) for turn in earlier)
+    history = [turn for turn in told if turn.text]
     base = base_url(request, service.settings)
     sources = service.settings.sources if body.sources is None else body.sources
 

@@ -5,6 +5,7 @@ The write-ahead log lets readers keep one consistent state while the writer comm
 """
 
 import errno
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -238,13 +239,21 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 def backup(db: sqlite3.Connection, target: Path) -> None:
     """Write all of it to the file `target`, in place of what was there. Raises StoreError."""
-    beside = target.with_name(target.name + ".part")
+    (own,) = (Path(file) for _, name, file in db.execute("PRAGMA database_list") if name == "main")
     with errors_of(target):
-        beside.unlink(missing_ok=True)
-        with closing(sqlite3.connect(beside)) as copy:
-            db.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
-        beside.replace(target)
+        if target.is_dir() or not target.name:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target.exists() and target.samefile(own):
+            raise FileExistsError(errno.EEXIST, "it is the store itself")
+        beside = target.with_name(target.name + ".part")
+        try:
+            beside.unlink(missing_ok=True)
+            with closing(sqlite3.connect(beside)) as copy:
+                db.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 @contextmanager

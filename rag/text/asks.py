@@ -43,7 +43,7 @@ _ASKS_FIGURE = regex.compile(
 _FIGURE = regex.compile(
     r"(?:第|约|近|超过?|逾|达到?)?(?:\d[\d,，.．]*(?:[—\-–~～至]\d[\d,.]*)?|[一二三四五六七八九十百千两]+(?=[万亿个家人年倍成条项种类座位名大]))"
     r"(?:\.\d+)?\s*(?:[%％‰]|个百分点|(?:余|多|来)?[万亿千百]{0,2}(?:余|多)?\s*(?:平方公里|平方米|立方米|标箱|公里|千米|人次|万元|亿元|美元|港元|欧元|元"
-    r"|[个家人套户项台名条次岁倍篇种类座所处部辆吨米亩年月日天件场艘只支批期届位期间枚艘片]|kwh|kw|mw|km|kg|m)?)?(?:以上|以下|左右)?",
+    r"|[个家人套户项台名条次岁倍篇种类座所处部辆吨米亩年月日天件场艘只支批期届位期间枚艘片]|(?:kwh|kw|mw|km|kg|m)(?!\p{Latin}))?)?(?:以上|以下|左右)?",
     flags=regex.IGNORECASE,
 )
 _DATE_SPAN = regex.compile(
@@ -108,7 +108,8 @@ def asked_parts(question: str) -> list[str]:
 def figure_spans(text: str) -> list[tuple[int, int]]:
     """[start, end) of each figure with its unit; dates are none."""
     dates = date_spans(text)
-    spans = [match.span() for match in _FIGURE.finditer(text)]
+    found = ((match.start(), match.group().rstrip(" \t,，.．")) for match in _FIGURE.finditer(text))
+    spans = [(start, start + len(figure)) for start, figure in found]
     return [(a, b) for a, b in spans if not any(c <= a < d for c, d in dates)]
 
 
@@ -158,7 +159,8 @@ UNIT = (
 _ASKED_UNIT = regex.compile(
     r"(?:多少|几)(?P<unit>个?百分点|[万亿]*美元|[万亿千百]*元|[万亿千百]*(?:平方公里|平方米|公里|千米|米|亩|标箱|吨|家|户|套|人次|人|台|辆|座|所|条|名|场|枚|部|岁))"
 )
-_MONEY = regex.compile(r"[\d\p{Han}](?:美|港|欧|日)?元")
+_MONEY = regex.compile(r"[\d\p{Han}]\s*(?:美|港|欧|日)?元")
+_POINTS = regex.compile(r"\d[\d.,]*\s*个?百分点")
 
 
 def holds_asked_unit(question: str, text: str) -> bool:
@@ -167,7 +169,9 @@ def holds_asked_unit(question: str, text: str) -> bool:
     asked = _ASKED_UNIT.search(question)
     if asked is None:
         return True
-    unit = asked["unit"].lstrip("万亿千百")
+    unit = asked["unit"]
+    if unit.endswith("百分点"):
+        return _POINTS.search(text) is not None
     if unit.endswith("元"):
         return _MONEY.search(text) is not None
-    return regex.search(rf"\d[\d.,]*[万亿千百余多]*{unit.lstrip('个')}", text) is not None
+    return regex.search(rf"\d[\d.,]*\s*[万亿千百余多]*{unit.lstrip('万亿千百')}", text) is not None

@@ -41,22 +41,30 @@ def run(folder: Path, store: Path, embedder: Embedder, settings: Settings, way: 
         return time.perf_counter() - wall, processor() - busy
 
 
-def workers() -> list[Path]:
-    """Ray's workers, as they stand in /proc."""
-    found = []
+def workers() -> dict[int, float]:
+    """The workers of the Ray that this process started, each with the seconds that it has worked."""
+    parents: dict[int, int] = {}
+    worked: dict[int, float] = {}
     for entry in Path("/proc").iterdir():
         try:
+            stat = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            parents[int(entry.name)] = int(stat[1])
             if (entry / "cmdline").read_bytes().startswith(b"ray::Worker"):
-                found.append(entry)
-        except OSError:
+                worked[int(entry.name)] = sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, ValueError):
             continue
-    return found
+
+    def is_ours(process: int) -> bool:
+        while process in parents and process != os.getpid():
+            process = parents[process]
+        return process == os.getpid()
+
+    return {process: seconds for process, seconds in worked.items() if is_ours(process)}
 
 
 def processor() -> float:
     """Seconds of this process and of Ray's workers."""
-    stats = ((entry / "stat").read_text().rsplit(")", 1)[1].split()[11:13] for entry in workers())
-    return time.process_time() + sum(int(ticks) for stat in stats for ticks in stat) / os.sysconf("SC_CLK_TCK")
+    return time.process_time() + sum(workers().values())
 
 
 class Killing:
@@ -71,9 +79,9 @@ class Killing:
             return
         self.embedded += 1
         if self.embedded == self._after:
-            killed = workers()[0]
-            os.kill(int(killed.name), signal.SIGKILL)
-            print(f"worker {killed.name} killed when {self.embedded} articles were embedded", flush=True)
+            killed = min(workers())
+            os.kill(killed, signal.SIGKILL)
+            print(f"worker {killed} killed when {self.embedded} articles were embedded", flush=True)
 
 
 def held(store: Path) -> str:

@@ -125,7 +125,7 @@ def test_lines_of_a_print_that_became_paragraphs_are_joined(seeds: Path) -> None
     "lines",
     [
         ["关于促进工业平稳增长措施的通知", "关于支持企业技术改造的意见", "关于建设智能工厂办法的公告"] * 4,
-        ["apples and pears", "bread, baked at home", "cheese of the valley"] * 4,
+        ["two cups of wholemeal flour from the mill", "a pinch of coarse sea salt from the shore"] * 4,
         [
             f"{town}完成投资一百二十亿元，比上年增长百分之五"
             for town in ["江岸", "江汉", "硚口", "汉阳", "武昌", "青山"]
@@ -169,6 +169,25 @@ def test_what_stands_in_content_controls_is_text() -> None:
     assert lines == plain.text.split("\n")
 
 
+def test_a_table_of_contents_and_what_waits_to_be_filled_in_are_no_text() -> None:
+    contents = '<w:sdt><w:sdtPr><w:docPartObj><w:docPartGallery w:val="Table of Contents"/></w:docPartObj></w:sdtPr>'
+    waiting = "<w:sdt><w:sdtPr><w:showingPlcHdr/></w:sdtPr>"
+    inner = "<w:sdtContent><w:p><w:r><w:t>目录</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    blank = "<w:sdtContent><w:r><w:t>单击此处</w:t></w:r></w:sdtContent></w:sdt>"
+    within = f"<w:p><w:r><w:t>姓名：</w:t></w:r>{waiting}{blank}</w:p>"
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(word().data)) as old, zipfile.ZipFile(out, "w") as new:
+        for info in old.infolist():
+            data = old.read(info)
+            if info.filename == "word/document.xml":
+                data = data.replace(b"<w:body>", f"<w:body>{contents}{inner}{waiting}{inner}{within}".encode())
+            new.writestr(info, data)
+    (plain,), (form,) = read("a.docx", word().data), read("a.docx", out.getvalue())
+    lines = form.text.split("\n")
+    lines.remove("姓名：")
+    assert lines == plain.text.split("\n")
+
+
 def test_figures_are_told_as_excel_shows_them() -> None:
     import openpyxl
 
@@ -197,7 +216,13 @@ def test_figures_are_told_as_excel_shows_them() -> None:
         (1.005, "0.00", "1.01"),
         (3, "0.##", "3"),
         (5, 'General"元"', "5元"),
+        (-1234.5, "#,##0.00;[Red]#,##0.00", "-1,234.50"),
+        (-5, '"¥"#,##0.00', "-¥5.00"),
+        (500, '[>=1000]0.0,"K";0', "500"),
+        (0, '0;;"无"', "无"),
+        (7, "0,000", "0,007"),
         (0.5, "# ?/?", "0.5"),
+        (1e300, "0." + "0" * 120, "1e+300"),
         (1e20, "0.00E+00", "1e+20"),
     ],
 )
@@ -223,7 +248,7 @@ def test_a_large_text_may_be_cut_within_a_character_where_it_is_looked_at(encodi
     assert line in document.text
 
 
-@pytest.mark.parametrize("said", ["iso-8859-1", "ISO-8859-1", "latin1", "windows-1252"])
+@pytest.mark.parametrize("said", ["iso-8859-1", "ISO_8859-1", "latin1", "windows-1252"])
 def test_latin_1_means_what_browsers_take_it_for(said: str) -> None:
     text = "It\u2019s \u20ac10 \u2013 the \u201cprice\u201d of the day, as the board said on Monday."
     page = f'<html><head><meta charset="{said}"></head><body><p>{text}</p></body></html>'
@@ -235,6 +260,8 @@ def test_latin_1_means_what_browsers_take_it_for(said: str) -> None:
 
 
 def test_half_a_character_in_json_is_left_out() -> None:
+    (row,) = read("b.json", b'{"\\ud83d\xe7\x94\xb2": 1}')
+    assert row.text == "甲：1。"
     cut = '[{"text": "\\ud83d第一句。", "title": "a\\udc00b"}]'
     (document,) = read("a.json", cut.encode())
     assert (document.text, document.title) == ("第一句。", "ab")

@@ -88,8 +88,10 @@ def test_what_has_pipes_and_is_no_table_stays(lines: tuple[str, ...]) -> None:
 def test_a_rule_that_opens_a_text_is_no_front_matter() -> None:
     source = "---\n\n武汉市去年引进企业九百家。\n\n---\n\n其他。\n"
     assert [p.text for p in paragraphs("a.md", source)] == ["武汉市去年引进企业九百家。", "其他。"]
-    front = "---\n# 说明\ntitle: 年报\ntags:\n  - a\n- b\n\n标题: x\n...\n正文。\n"
-    assert [(p.text, p.lines[0].number) for p in paragraphs("a.md", front)] == [("正文。", 10)]
+    outline = "---\n# 第一章\n\n- 甲公司完成投资十亿元\n\n---\n正文。\n"
+    assert [p.text for p in paragraphs("a.md", outline)] == ["第一章", "甲公司完成投资十亿元", "正文。"]
+    front = "---\n# 说明\ntitle: 年报\ndc:creator: x\ntags:\n  - a\n- b\n\n标题: x\n...\n正文。\n"
+    assert [(p.text, p.lines[0].number) for p in paragraphs("a.md", front)] == [("正文。", 11)]
 
 
 def test_markdown_code_html_and_front_matter() -> None:

@@ -65,6 +65,8 @@ def test_without_all_any_answer_will_do(tmp_path: Path) -> None:
     ("line", "problem"),
     [
         ('{"id": "2", "question": ', "not valid JSON"),
+        ('{"id": "2", "question": "\\ud83d谁？", "answers": []}', "holds half a character"),
+        ("[" * 200_000, "nested too deeply"),
         ("[1]", "not a JSON object"),
         ({"id": "2", "answers": []}, 'the field "question" is missing'),
         ({**LINE, "id": "2", "answers": None}, '"answers" must be a list'),
@@ -291,3 +293,10 @@ def test_a_large_set_is_read_as_a_stream(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5_000_000
+
+
+def test_a_question_longer_than_may_be_asked_names_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "set.jsonl", LINE, {**LINE, "id": "2", "question": "长" * 21})
+    assert len(list(checked(open_set(path), 21))) == 2
+    with pytest.raises(QASetError, match="line 2: the question has more than 20 characters"):
+        list(checked(open_set(path), 20))

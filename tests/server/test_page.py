@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
 from rag.server.keys import KeyFile
 from rag.server.pages import FOLDER
@@ -100,6 +100,21 @@ def check_access(page: Page) -> None:
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
     bad = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical", "moderate")]
     assert not bad, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in bad]
+
+
+def test_the_source_asked_for_last_is_the_one_shown(opened: Open) -> None:
+    page = opened()
+    put(page, SALES)
+    held: list[Route] = []
+    page.route("**/documents/*", lambda route: held.append(route))
+    page.locator(".mark").first.click()
+    page.get_by_role("button", name="文档", exact=True).click()
+    expect(page.locator("#pane")).to_have_attribute("aria-label", "文档")
+    assert len(held) == 1
+    with page.expect_response("**/documents/*"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(page.locator("#pane")).to_have_attribute("aria-label", "文档")
 
 
 def test_an_answer_a_follow_up_and_the_source_at_the_right_place(opened: Open) -> None:

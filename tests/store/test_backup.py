@@ -35,6 +35,15 @@ def test_where_nothing_can_be_written_the_folder_is_named_in_both_languages(fold
     assert all(str(tmp_path / "nowhere" / "copy") in refused.value.message(language) for language in ("en", "zh"))
 
 
+def test_what_cannot_be_a_copys_place_is_told_before_anything_is_written(folder: Path, tmp_path: Path) -> None:
+    before = sorted(one.name for one in (*folder.iterdir(), *tmp_path.iterdir()))
+    with open_store(folder, FINGERPRINT) as store:
+        for target, told in ((tmp_path, "Is a directory"), (folder / files.DATABASE, "it is the store itself")):
+            with pytest.raises(StoreFolderError, match=told):
+                store.backup(target)
+    assert sorted(one.name for one in (*folder.iterdir(), *tmp_path.iterdir())) == before
+
+
 def test_a_copy_is_a_store_that_answers_the_same(folder: Path, tmp_path: Path) -> None:
     reference = ReferenceStore(FINGERPRINT)
     for name in ("a.txt", "b.txt"):

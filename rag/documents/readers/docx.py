@@ -49,8 +49,16 @@ def _within(element: Any, *names: str) -> Iterator[Any]:
         child = waiting.pop()
         if child.tag in wanted:
             yield child
-        elif child.tag in _AROUND:
+        elif child.tag in _AROUND and not _is_unwritten(child):
             waiting.extend(reversed(child))
+
+
+def _is_unwritten(control: Any) -> bool:
+    """Whether nobody wrote what stands in a content control: a table of contents, which repeats the headings; or what
+    says that something is to be filled in."""
+    gallery = control.find(f"{_W}sdtPr/{_W}docPartObj/{_W}docPartGallery")
+    contents = gallery is not None and gallery.get(f"{_W}val") == "Table of Contents"
+    return contents or control.find(f"{_W}sdtPr/{_W}showingPlcHdr") is not None
 
 
 def _text(element: Any) -> str:
@@ -63,7 +71,7 @@ def _text(element: Any) -> str:
             pieces.append(node.text or "")
         elif node.tag in _BREAKS:
             pieces.append(_BREAKS[node.tag])
-        elif node.tag not in _LEFT_OUT:
+        elif node.tag not in _LEFT_OUT and not (node.tag == f"{_W}sdt" and _is_unwritten(node)):
             waiting.extend(reversed(node))
     return "".join(pieces)
 

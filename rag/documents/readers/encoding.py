@@ -1,5 +1,6 @@
 """Bytes -> text, whatever the encoding: by mark, by validity (UTF-8), else by how ordinary the text reads in each."""
 
+import codecs
 import unicodedata
 from functools import cache
 from itertools import pairwise
@@ -13,25 +14,24 @@ _ALPHABETS = {"cp1251": True, "koi8_r": True, "cp1252": False}  # whether letter
 _LETTERS_1252 = frozenset("ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜßàáâäãåæçèéêëìíîïñòóôöõøœùúûü«»“”‘’–—…€£°·¿¡\xa0")
 
 
-_MEANT = {  # a name that is given -> the encodings that are meant by it, likeliest first, as browsers read them
+_MEANT = {  # the codec that is named -> those that are meant by it, likeliest first, as browsers have it
     "gb2312": ("gb18030",),
     "gbk": ("gb18030",),
-    "x-gbk": ("gb18030",),
     "big5": ("big5hkscs",),
     "shift_jis": ("cp932",),
-    "iso-8859-1": ("cp1252", "latin-1"),
-    "latin-1": ("cp1252", "latin-1"),
-    "latin1": ("cp1252", "latin-1"),
+    "iso8859-1": ("cp1252", "latin-1"),
 }
 
 
 def decode_as(data: bytes, name: str) -> str | None:
     """The text in the encoding that is said to be its own; None where nobody knows it or it is not true."""
-    for encoding in _MEANT.get(name.lower(), (name,)):
-        try:
-            return data.decode(encoding)
-        except (LookupError, UnicodeDecodeError):
-            continue
+    try:
+        named = codecs.lookup(name.lower().removeprefix("x-")).name
+        for encoding in _MEANT.get(named, (named,)):
+            if (text := _strict(data, encoding)) is not None:
+                return text
+    except LookupError:  # nobody knows it, or it is none of texts
+        pass
     return None
 
 

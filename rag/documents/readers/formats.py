@@ -4,7 +4,6 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import regex
@@ -141,11 +140,14 @@ def _refuse_binary(source: Source) -> None:
     """Raises NotTextError where the beginning is text in no encoding; it may end within a character."""
     head = source.data[:_SNIFFED]
     most = 0 if len(head) == len(source.data) else _LONGEST_CHARACTER - 1
-    for left_out in range(most):
-        with suppress(NotTextError):
+    for left_out in range(most + 1):
+        try:
             decode(head[: len(head) - left_out], source.path)
+        except NotTextError:
+            if left_out == most:
+                raise
+        else:
             return
-    decode(head[: len(head) - most], source.path)
 
 
 def _format_of_text(source: Source) -> Format:

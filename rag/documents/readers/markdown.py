@@ -12,7 +12,8 @@ from rag.documents.readers.tables import Row, rows_as_sentences
 from rag.documents.readers.text import BREAKS, text_of
 
 _FRONT_MATTER = regex.compile(r"\A---[ \t]*\n((?:.*\n)*?)(?:---|\.\.\.)[ \t]*\n")
-_FIELD = regex.compile(r"[^\s:#-][^:]*:(?:\s.*)?|\s.*|#.*|-\s.*|")  # "key: value", what goes on from it, a comment
+_KEY = regex.compile(r"[^\s#-](?:[^:]|:(?=\S))*:(?:\s.*)?")  # "key: value"
+_FIELD = regex.compile(rf"{_KEY.pattern}|[ \t].*|-(?:\s.*)?")
 _TAG = regex.compile(r"<[^<>]*>")
 _BREAK = regex.compile(r"<br\s*/?>", flags=regex.IGNORECASE)
 _PIPED = regex.compile(r"\|(.*[^\\])\|")
@@ -24,9 +25,14 @@ def read(source: Source) -> Iterator[Part]:
     yield Part(tuple(_blocks(text_of(source))), loose=True)
 
 
+def _are_fields(lines: list[str]) -> bool:
+    said = [line for line in lines if line.strip() and not line.startswith("#")]
+    return bool(said and _KEY.fullmatch(said[0])) and all(map(_FIELD.fullmatch, said))
+
+
 def _blocks(text: str) -> list[Paragraph]:
     front = _FRONT_MATTER.match(text)
-    if front and all(map(_FIELD.fullmatch, front[1].split("\n"))):  # else a rule opens the text
+    if front and _are_fields(front[1].split("\n")):  # else a rule opens the text
         text = "\n" * front[0].count("\n") + text[front.end() :]  # line numbers stay
     paragraphs: list[Paragraph] = []
     kind, level = Kind.TEXT, 0

@@ -108,7 +108,7 @@ def _sentence(record: Any) -> str:
         elif isinstance(value, list):
             waiting.extend((name, one) for one in reversed(value))
         elif value is not None and (said := tidy(" ".join(_said(value).split()))):
-            cells.append((name, said))
+            cells.append((tidy(name), said))
     return sentence_of(cells)
 
 

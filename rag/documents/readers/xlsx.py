@@ -2,24 +2,13 @@
 
 import datetime
 import io
-import math
 from collections.abc import Iterable, Iterator
-from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-import regex
-
+from rag.documents.readers import number_format
 from rag.documents.readers.packed import open_packed
 from rag.documents.readers.part import Part, Source, tidy
 from rag.documents.readers.tables import rows_as_sentences
-
-_SECTIONS = regex.compile(r'(?:"[^"]*"|\\.|[^;"\\])*')
-_FORM = regex.compile(
-    r'"(?P<text>[^"]*)"|\\(?P<one>.)|[_*].|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[[^\]]*\]'
-    r"|(?P<number>General|[#0?][#0?,.]*)|(?P<sign>.)",
-    flags=regex.IGNORECASE,
-)
-_NO_PLAIN_NUMBER = regex.compile(r"[a-z/@]", flags=regex.IGNORECASE)  # of a date, a fraction, a power of ten
 
 
 def read(source: Source) -> Iterator[Part]:
@@ -80,50 +69,17 @@ def _part(name: str, rows: Iterable[list[str]]) -> Iterator[Part]:
 
 
 def _shown(cell: Any) -> str:
-    """A cell as Excel shows it: per cent, decimal places, thousands and what its format writes around the number
-    (0.0"万元"); where the format is of another kind, the number itself."""
     value = cell.value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return _plain(value)
-    sections = _SECTIONS.findall(cell.number_format or "General")[::2] or ["General"]  # between them, empty matches
-    place = 1 if value < 0 and len(sections) > 1 else 2 if value == 0 and len(sections) > 2 else 0
-    pieces: list[str] = []
-    number, number_at, percent = "", -1, 0
-    for token in _FORM.finditer(sections[place]):
-        sign = token["sign"] or ""
-        if (token["number"] and number) or _NO_PLAIN_NUMBER.match(sign):
-            return _plain(value)
-        if token["number"]:
-            number, number_at = token["number"], len(pieces)
-        percent += sign == "%"
-        pieces.append(token["text"] or token["one"] or token["currency"] or sign)
-    if number:
-        pieces[number_at] = _figure(value if place != 1 else -value, number, percent)
-    return "".join(pieces).strip() or _plain(value)
-
-
-def _figure(value: float, form: str, percent: int) -> str:
-    """`value` by the digits of a format: "#,##0.0#", "0000", and "0.0,," in millions."""
-    if not form.startswith(tuple("#0?")):
-        return _plain(value)
-    whole, _, fraction = form.rstrip(",").partition(".")
-    thousands = len(form) - len(form.rstrip(","))
-    most, least = sum(map(fraction.count, "0#?")), fraction.count("0")
-    exact = Decimal(repr(value)).scaleb(2 * percent - 3 * thousands)
-    rounded = exact.quantize(Decimal(1).scaleb(-most), ROUND_HALF_UP, Context(prec=400))
-    text = f"{abs(rounded):{',' if ',' in whole else ''}f}"
-    for _ in range(most - least):
-        text = text.removesuffix("0")
-    before, point, behind = text.removesuffix(".").partition(".")
-    shown = before.zfill(whole.count("0")) if "0" in whole else before.lstrip("0")
-    return ("-" if rounded < 0 else "") + shown + point + behind
+    return number_format.shown(value, cell.number_format or "General")
 
 
 def _plain(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.12g}" if abs(value) < 1e15 else str(value)
+        return number_format.plain(value)
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         return value.date().isoformat()
     if isinstance(value, datetime.datetime):

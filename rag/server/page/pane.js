@@ -16,8 +16,17 @@ function cover() {
 
 narrow.addEventListener("change", cover);
 
+let claimed = 0;
+
+// What takes time to come asks here whether it is still wanted: not once something else was asked for, or the pane closed.
+export function claim() {
+  const mine = ++claimed;
+  return () => mine === claimed;
+}
+
 // `head` stays in sight. `closed` is called once, when something else is opened here or nothing.
 export function openPane(label, from, closed, head, ...content) {
+  claimed++;
   const pane = $("pane");
   const wasOpen = !pane.hidden;
   if (wasOpen) onClosed();
@@ -44,6 +53,7 @@ addEventListener("popstate", hidePane);
 
 // Whether there was one to hide.
 function hidePane() {
+  claimed++;
   const pane = $("pane");
   if (pane.hidden) return false;
   pane.hidden = true;

@@ -2,16 +2,19 @@
 
 import { pagePicture, sourcePage } from "/page/api.js";
 import { $, el, marked, tongue } from "/page/dom.js";
-import { openPane } from "/page/pane.js";
+import { claim, openPane } from "/page/pane.js";
 import { documentOf } from "/page/preview.js";
 import { say, sayAs } from "/page/words.js";
 
 // `others`: what else the same answer cites; those of the same document are marked too, less strongly.
 export async function openSource(citation, others, from) {
+  const wanted = claim();
   let document;
   try {
     document = await documentOf(citation.document_id);
+    if (!wanted()) return;
   } catch (error) {
+    if (!wanted()) return;
     const told = el("p", { className: "trouble", role: "alert" });
     if (error.status === 404) say(told, "gone");
     else told.textContent = error.message;

@@ -41,7 +41,6 @@ class Connection:
     def __init__(self, address: MilvusAddress, client: Any) -> None:
         self.address = address
         self.client = client
-        self._search = {"HNSW": {"ef": 512}, "IVF_FLAT": {"nprobe": 64}}.get(address.index, {})
 
     def call(self, name: str, collection: str, **arguments: Any) -> Any:
         """The client's method `name`, tried again while the server is away or not ready, for as long as the address
@@ -132,11 +131,15 @@ class Connection:
             limit=count,
             filter=condition,
             output_fields=["document"],
-            search_params={"metric_type": "IP", "params": self._search},
+            search_params={"metric_type": "IP", "params": self._effort(count)},
             consistency_level=level,
         )
         name = "id" if found and "id" in found[0] else "key"  # a server names it "id", milvus-lite as it is named
         return [(hit[name], hit["entity"]["document"], hit["distance"]) for hit in found]
+
+    def _effort(self, count: int) -> dict[str, int]:
+        """What the address's index looks into; a graph at no fewer than are wanted, or the server refuses."""
+        return {"HNSW": {"ef": max(512, count)}, "IVF_FLAT": {"nprobe": 64}}.get(self.address.index, {})
 
     def close(self) -> None:
         self.client.close()
