@@ -10,8 +10,8 @@ from tests.documents.hostile import changed
 
 
 def test_what_a_parser_quotes_of_a_file_is_escaped() -> None:
-    data = changed(slides().data, "ppt/presentation.xml", '<a xmlns="http://\x7f\u202e">x</a>'.encode())
+    data = changed(slides().data, "ppt/presentation.xml", '<a xmlns="http://\x7f\u202e\u07bb">x</a>'.encode())
     with pytest.raises(DamagedFileError) as told:
         build(Source("a.pptx", data))
     assert str(told.value).isprintable()
-    assert "http://\\x7f\\u202e" in str(told.value)
+    assert "http://\\x7f\\u202e\\u07bb" in str(told.value)

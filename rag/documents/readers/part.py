@@ -91,7 +91,8 @@ raises is taken for a damaged file."""
 
 def reason_of(told: object) -> str:
     """What a library complains of, short, and to be shown anywhere: it may quote the file."""
-    return one_line(" ".join(str(told).split()))[:120]
+    said = " ".join(str(told).split())
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in said)[:120]
 
 
 def inner_name(name: str) -> str:
