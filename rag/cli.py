@@ -28,6 +28,7 @@ from rag.commands.options import (
     screen_of,
 )
 from rag.errors import (
+    InternalError,
     OptionError,
     PathMissingError,
     PathRefusedError,
@@ -71,10 +72,10 @@ def main() -> NoReturn:
     except Exception as error:
         if os.environ.get("RAG_DEBUG"):
             raise
+        told: RagError = InternalError(reason=f"{type(error).__name__}: {error}")
         if isinstance(error, OSError) and error.filename and error.strerror:
             told = PathRefusedError(path=error.filename, reason=error.strerror)
-            _fail(told.message(language_of()), told.exit_code)
-        _fail(f"Internal error ({type(error).__name__}: {error}). Run again with RAG_DEBUG=1 for details.", 1)
+        _fail(told.message(language_of()), told.exit_code)
     sys.exit(0)
 
 
@@ -125,7 +126,7 @@ def ingest(
         raise OptionError(
             name="--ray",
             problem_en="is for one run that stores; leave --watch and --dry-run out.",
-            problem_zh="只用于一次写入的导入，请去掉 --watch 和 --dry-run。",
+            problem_zh="只用于实际写入的单次导入，请去掉 --watch 和 --dry-run。",
         )
     settings = load_settings(store=store)
     fields = fields_of(field or ())
@@ -195,7 +196,7 @@ def _follow(job: "Ingest", paths: Sequence[Path], *, rebuild: bool, quiet: bool,
                 if not quiet:
                     screen_of(settings).changes(report)
             if first and not quiet and not as_json:
-                screen_of(settings).say("Following; end it with Ctrl-C.", "正在跟随变化，按 Ctrl-C 结束。", "dim")
+                screen_of(settings).say("Following; end it with Ctrl-C.", "正在监视文件变化，按 Ctrl-C 结束。", "dim")
             first = False
 
 
@@ -228,7 +229,7 @@ def ask(
         raise OptionError(
             name="rag ask",
             problem_en="give a question, or a set of them with --batch.",
-            problem_zh="请给出问题，或用 --batch 给出一套问题。",
+            problem_zh="请给出问题，或用 --batch 给出一个问答集。",
         )
     if explain and as_json:
         raise OptionError(
@@ -257,7 +258,7 @@ def _ask_batch(settings: Settings, batch: Path, out: Path | None, filters: Filte
         raise OptionError(
             name="--batch",
             problem_en="needs a file for the answers: --out FILE",
-            problem_zh="需要写答案的文件：--out 文件",
+            problem_zh="还需指定写入答案的文件：--out 文件",
         )
     if not out.parent.is_dir():
         raise PathMissingError(path=out.parent)

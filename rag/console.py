@@ -26,7 +26,7 @@ REASONS = {
     "other_period": ("the passages found speak of another period", "找到的段落说的是另一个时期"),
     "other_entity": ("the passages found speak of something else", "找到的段落说的是别的对象"),
     "not_covered": ("the documents do not mention what was asked about", "文档没有提到所问的内容"),
-    "too_unsure": ("nothing found is sure enough to be shown as the answer", "找到的内容把握不足，不宜作为答案"),
+    "too_unsure": ("nothing found is sure enough to be shown as the answer", "对找到的内容把握不足，不宜作为答案"),
 }
 """Why an answer is an abstention, in English and in Chinese."""
 
@@ -34,7 +34,7 @@ PASSED = {
     "hidden": ("its name begins with a dot", "名称以点开头"),
     "link": ("it is a link to a folder; name that folder", "是指向文件夹的链接，请直接指定那个文件夹"),
     "own": ("it is the store", "是库文件夹本身"),
-    "questions": ("a set of questions, to evaluate with", "是用于评测的问答题"),
+    "questions": ("a set of questions, to evaluate with", "是用于评测的问答集"),
 }
 """Why a file was meant to be left out, in English and in Chinese."""
 
@@ -206,7 +206,7 @@ class Screen:
         """Words, passages and sentences, each with the scores that ranked it."""
         self._console.print()
         words = "  ".join(f"{word} {share:.2f}" for word, share in explanation.query.words.items())
-        self.say(f"Words and their share of the question: {words}", f"词语及其在问题中的份量：{words}")
+        self.say(f"Words and their share of the question: {words}", f"词语及其在问题中的占比：{words}")
         columns = ("#", "score", "cosine", "sentence", "words", "dense", "lexical", "passage")
         chinese = ("#", "得分", "余弦", "最佳句", "词语", "向量名次", "词语名次", "段落")
         self._rows(
@@ -226,7 +226,7 @@ class Screen:
             ],
         )
         self._rows(
-            ("份额", "得分", "余弦", "词语", "句子")
+            ("占比", "得分", "余弦", "词语", "句子")
             if self._chinese
             else ("share", "score", "cosine", "words", "sentence"),
             [

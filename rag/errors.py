@@ -15,6 +15,7 @@
     │   ├── KeyTakenError           an API key of this name is there already
     │   ├── QASetError              a Q&A set that breaks the format (names the line)
     │   └── TooFewError             a Q&A set too small to calibrate on
+    ├── InternalError           1   a mistake in this program
     ├── PathRefusedError        1   the system refuses to read or write a file that was named
     ├── QuestionsRefusedError   1   of a set of questions, some cannot be asked
     ├── DocumentError           1   one file cannot be read; other files go on
@@ -158,6 +159,11 @@ class QASetError(UsageError):
     zh = "{path} 第 {line} 行：{problem_zh}"
 
 
+class InternalError(RagError):
+    en = "Internal error ({reason}). Run again with RAG_DEBUG=1 for details."
+    zh = "内部错误（{reason}），请设 RAG_DEBUG=1 后重新运行以查看详情。"
+
+
 class PathRefusedError(RagError):
     en = "{path}: cannot be used ({reason}); check the path and its permissions."
     zh = "{path}：无法使用（{reason}），请检查路径和权限。"
@@ -219,12 +225,12 @@ class ScanError(DocumentError):
 
 class NoFieldError(DocumentError):
     en = "{path}: no record has a text in the field {field}; name another with --field text=NAME."
-    zh = "{path}：没有记录在字段 {field} 中含有文字，请用 --field text=名称 另行指定。"
+    zh = "{path}：所有记录的字段 {field} 都没有文字，请用 --field text=名称 另行指定。"
 
 
 class QASetFoundError(DocumentError):
     en = "{path}: a set of questions with their answers, not a document; it was left out."
-    zh = "{path}：这是一套问答题，不是文档，已跳过。"
+    zh = "{path}：这是问答集，不是文档，已跳过。"
 
 
 class FileTooLargeError(DocumentError):
@@ -238,7 +244,7 @@ class StoreError(RagError):
 
 class StoreMissingError(StoreError):
     en = "{path}: no store here yet; run: rag ingest PATH"
-    zh = "{path}：还没有建库，请先运行：rag ingest 路径"
+    zh = "{path}：还没有文档库，请先运行：rag ingest 路径"
 
 
 class StoreMismatchError(StoreError):
@@ -281,7 +287,7 @@ class StoreCorruptError(StoreError):
 
 class StoreUnreachableError(StoreError):
     en = "{path}: Milvus does not answer ({reason}); start it, or check RAG_STORE. Nothing acknowledged was lost."
-    zh = "{path}：Milvus 没有响应（{reason}），请启动它或检查 RAG_STORE。已确认的内容没有丢失。"
+    zh = "{path}：Milvus 没有响应（{reason}），请启动它或检查 RAG_STORE。已确认写入的内容没有丢失。"
 
 
 class StoreRefusedError(StoreError):
@@ -301,7 +307,7 @@ class StoreExtraMissingError(StoreError):
 
 class StoreHereOnlyError(StoreError):
     en = "{path}: is in Milvus, whose own backup keeps it; for a copy here run: rag store copy {path} FOLDER"
-    zh = "{path}：该库在 Milvus 中，由 Milvus 自行备份；如需在本机保存副本，请运行：rag store copy {path} 文件夹"
+    zh = "{path}：该库在 Milvus 中，请用 Milvus 自己的工具备份；本机副本请运行：rag store copy {path} 文件夹"
 
 
 class StoreNotEmptyError(StoreError):
@@ -387,7 +393,7 @@ class WeightsMissingError(ModelError):
 
 class ModelMissingError(ModelError):
     en = "{path}: the embedding model is not built yet; run: rag ingest PATH"
-    zh = "{path}：嵌入模型尚未构建，请先运行：rag ingest 路径"
+    zh = "{path}：向量模型尚未构建，请先运行：rag ingest 路径"
 
 
 class ModelBuildError(ModelError):

@@ -58,7 +58,7 @@ def filter_of_options(where: Sequence[str], since: str | None, until: str | None
         if not equals or not name.strip() or not value.strip():
             english = f"{shortened(one)}: give path=PATTERN or NAME=VALUE."
             raise FilterError(
-                name="--where", problem_en=english, problem_zh=f"{shortened(one)}：请用 path=模式 或 名称=值。"
+                name="--where", problem_en=english, problem_zh=f"{shortened(one)}：请用 path=路径或通配符，或 名称=值。"
             )
         if name.strip() == "path":
             paths.append(value)

@@ -46,7 +46,7 @@ Stages = Callable[[str, str, int, int], None]
 _STAGES = {
     "read": ("reading", "读取"),
     "split": ("splitting", "切分"),
-    "embed": ("embedding", "嵌入"),
+    "embed": ("embedding", "计算向量"),
     "index": ("indexing", "建索引"),
 }
 _FILES = ("files", "文件")

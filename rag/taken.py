@@ -72,7 +72,11 @@ def fields_of(given: Sequence[str]) -> dict[str, str]:
         what = one_form(what)
         if not what or what == "path" or not name:
             known = ", ".join(f"{field}=NAME" for field in (*_FIELDS, "METADATA"))
-            raise SettingError(name="--field", problem_en=f"{one}: give {known}", problem_zh=f"{one}：请用 {known}")
+            raise SettingError(
+                name="--field",
+                problem_en=f"{one}: give {known}",
+                problem_zh=f"{one} 无效，请用 text=名称、title=名称、date=名称 或 元数据名=名称。",
+            )
         fields[what] = name
     return fields
 

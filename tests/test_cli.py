@@ -371,7 +371,7 @@ def test_a_long_single_line_under_the_limit_is_read(embedder: Embedder, tmp_path
 def test_no_store_yet_says_what_to_do(tmp_path: Path) -> None:
     assert "rag ingest" in one_line(rag("ask", QUESTION, store=tmp_path / "none"), 1)
     assert not (tmp_path / "none").exists()
-    assert "还没有建库" in one_line(rag("ask", QUESTION, store=tmp_path / "none", RAG_LANGUAGE="zh"), 1)
+    assert "还没有文档库" in one_line(rag("ask", QUESTION, store=tmp_path / "none", RAG_LANGUAGE="zh"), 1)
 
 
 def test_a_store_of_another_embedder_is_refused_with_the_command_that_mends_it(

@@ -6,7 +6,7 @@ from typing import Literal
 Language = Literal["en", "zh"]
 
 _SAID = ("the documents say", "文档中有答案")
-_NAMED = ("the documents say, source known", "文档中有答案且给出出处")
+_NAMED = ("the documents say, source known", "文档中有答案且已知出处")
 _SINGLE = ("the documents say, one answer", "文档中有答案且只有一个")
 _ANSWERED = ("answered", "已作答")
 _ALL = ("all", "全部")
@@ -100,8 +100,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "before": ("before", "之前"),
     "after": ("after", "之后"),
     "change": ("change", "变化"),
-    "noise": ("may be noise", "可能是噪声"),
-    "no_noise": ("more than noise", "不是噪声"),
+    "noise": ("may be noise", "可能只是随机波动"),
+    "no_noise": ("more than noise", "超出随机波动"),
     "no_change": ("no change", "无变化"),
     "turned": ("Questions that got better: {better}; worse: {worse}.", "变好的问题：{better}；变差的：{worse}。"),
     "wrong_answers": ("Wrong answers", "答错的问题"),

@@ -175,7 +175,7 @@ def _choose(qa_set: QASet, options: EvaluationOptions) -> Collection[int]:
             path=options.path,
             line=1,
             problem_en=f"there is no question{english} in this set.",
-            problem_zh=f"这个问题集里没有{chinese}问题。",
+            problem_zh=f"这个问答集里没有{chinese}问题。",
         )
     if options.sample is not None and options.sample < len(places):
         places = random.Random(0).sample(places, options.sample)

@@ -37,7 +37,9 @@ class Message(BaseModel):
         for part in self.content:
             if part.type != "text" and self.role == "user":
                 raise UnsupportedError(
-                    param="messages", problem=f"content of type {part.type!r} cannot be read, only text."
+                    param="messages",
+                    problem=f"content of type {part.type!r} cannot be read, only text.",
+                    problem_zh=f"无法读取 {part.type!r} 类型的内容，只支持文字。",
                 )
         return "\n".join(part.text or "" for part in self.content)
 
@@ -78,20 +80,34 @@ class ChatRequest(Body):
         if self.model != MODEL:
             raise ModelUnknownError(model=self.model, known=MODEL, param="model")
         if self.stream_options is not None and not self.stream:
-            raise UnsupportedError(param="stream_options", problem="is only allowed when `stream` is true.")
+            raise UnsupportedError(
+                param="stream_options",
+                problem="is only allowed when `stream` is true.",
+                problem_zh="仅在 `stream` 为 true 时可用。",
+            )
         if self.n not in (None, 1):
-            raise UnsupportedError(param="n", problem="there is one answer to a question; leave it out or send 1.")
+            raise UnsupportedError(
+                param="n",
+                problem="there is one answer to a question; leave it out or send 1.",
+                problem_zh="每个问题只有一个回答，请省略或设为 1。",
+            )
         if self.logprobs:
             raise UnsupportedError(
-                param="logprobs", problem="no tokens are sampled, so there are no probabilities of them."
+                param="logprobs",
+                problem="no tokens are sampled, so there are no probabilities of them.",
+                problem_zh="不采样词元，因此没有概率。",
             )
         if self.modalities not in (None, ["text"]):
-            raise UnsupportedError(param="modalities", problem="only text is answered.")
+            raise UnsupportedError(param="modalities", problem="only text is answered.", problem_zh="只能回答文字。")
         if self.response_format and self.response_format.get("type") != "text":
-            raise UnsupportedError(param="response_format", problem="answers are sentences of the documents, not JSON.")
+            raise UnsupportedError(
+                param="response_format",
+                problem="answers are sentences of the documents, not JSON.",
+                problem_zh="回答是文档中的句子，不是 JSON。",
+            )
         for name in ("tool_choice", "function_call"):
             if getattr(self, name) not in (None, "auto", "none"):
-                raise UnsupportedError(param=name, problem="no tools are called.")
+                raise UnsupportedError(param=name, problem="no tools are called.", problem_zh="不调用工具。")
 
     def question(self) -> tuple[str, list[Turn]]:
         """The question and its history. Raises UnprocessableError where no user asks, UnsupportedError."""

@@ -58,7 +58,7 @@ class ModelUnknownError(RefusalError):
 class FileOfSeveralError(RefusalError):
     status, code = 409, "file_of_several"
     en = "{path} holds {count} documents; add ?all=true to remove all of them."
-    zh = "{path} 含 {count} 篇文档，如要全部删除请加 ?all=true。"
+    zh = "{path} 含 {count} 篇文档，如要全部移除，请加 ?all=true。"
 
 
 class BodySlowError(RefusalError):
@@ -88,13 +88,13 @@ class UnprocessableError(RefusalError):
 class HistoryTooLongError(RefusalError):
     status, code = 422, "history_too_long"
     en = "The history is over the limit of {messages} messages or {characters} characters; send less of it."
-    zh = "历史超过上限（{messages} 条消息或 {characters} 个字符），请减少历史。"
+    zh = "对话历史超过上限（{messages} 条消息或 {characters} 个字符），请缩短。"
 
 
 class UnsupportedError(RefusalError):
     status, code = 400, "unsupported_value"
     en = "{param}: {problem}"
-    zh = "{param}：{problem}"
+    zh = "{param}：{problem_zh}"
 
 
 class RateExceededError(RefusalError):

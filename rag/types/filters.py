@@ -40,7 +40,7 @@ class Filter:
         for pattern in self.paths:
             if not pattern or len(pattern) > LONGEST or _UNSEEN.search(pattern):
                 raise _refused(
-                    "path", "give a path or a pattern such as reports/*", "请给出路径或 reports/* 这样的模式"
+                    "path", "give a path or a pattern such as reports/*", "请给出路径，或带通配符的路径，如 reports/*"
                 )
         for name, values in self.metadata:
             if name in OWN_NAMES:

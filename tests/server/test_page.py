@@ -233,7 +233,7 @@ def test_while_a_file_is_taken_in_its_stage_and_count_are_shown(opened: Open, tm
     page.locator("#dialog .danger").click()
     page.fill("#find", "")
     expect(page.locator(".documents li")).to_have_count(14)
-    assert any(re.match(r"正在嵌入 长.txt：64 / \d+ 句段", line) for line in seen)  # others may be too short
+    assert any(re.match(r"正在为 长.txt 计算向量：64 / \d+ 条", line) for line in seen)  # others may be too short
 
 
 def test_a_file_is_added_asked_about_and_removed(opened: Open, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_a_file_is_added_asked_about_and_removed(opened: Open, tmp_path: Path) -
     page.locator(".remove").click()
     expect(page.locator("#dialog-text")).to_contain_text("蓝鲸工厂")
     page.locator("#dialog .danger").click()
-    expect(page.locator(".count")).to_have_text("没有这样的文档。")
+    expect(page.locator(".count")).to_have_text("没有找到匹配的文档。")
     page.fill("#find", "")
     expect(page.locator(".documents li")).to_have_count(14)
     put(page, "蓝鲸工厂去年生产了多少台潜水泵？")
@@ -295,7 +295,7 @@ def test_all_documents_of_a_file_are_removed_where_that_is_meant(opened: Open, t
         page.locator("#dialog .danger").click()
         expect(page.locator("#dialog-text")).to_contain_text("还含有其他文档")
         page.locator("#dialog .danger").click()
-        expect(page.locator(".count")).to_have_text("没有这样的文档。")
+        expect(page.locator(".count")).to_have_text("没有找到匹配的文档。")
         page.fill("#find", "")
         expect(page.locator(".documents li")).to_have_count(2)
         page.context.close()  # a browser keeps connections, and a server waits for them
