@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rag.errors import FilterError
 from rag.types import Filter
 from rag.types.filters import one_form, shortened
+from rag.validation import in_chinese
 
 _PATH = (
     "A path as citations give it, or a pattern: `*` stands for any characters, `?` for one. A folder or an archive "
@@ -46,7 +47,7 @@ def filter_of(given: Filter | Filters | Mapping[str, object] | None) -> Filter |
     except ValidationError as error:
         first = error.errors()[0]
         name = shortened(".".join(map(str, first["loc"])))
-        raise FilterError(name=name, problem_en=first["msg"], problem_zh=first["msg"]) from None
+        raise FilterError(name=name, problem_en=first["msg"], problem_zh=in_chinese(first)) from None
 
 
 def filter_of_options(where: Sequence[str], since: str | None, until: str | None) -> Filter | None:

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rag.errors import SettingError
+from rag.validation import in_chinese
 
 
 class Settings(BaseSettings):
@@ -66,4 +67,4 @@ def load_settings_of(kind: type[SomeSettings], **overrides: object) -> SomeSetti
     except ValidationError as error:
         first = error.errors()[0]
         name = "RAG_" + str(first["loc"][0]).upper()
-        raise SettingError(name=name, problem_en=first["msg"], problem_zh=first["msg"]) from None
+        raise SettingError(name=name, problem_en=first["msg"], problem_zh=in_chinese(first)) from None

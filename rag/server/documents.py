@@ -25,6 +25,7 @@ from rag.server.service import Service, Serviced, event_stream
 from rag.server.uploads import IngestOutcome, safe_name
 from rag.types import Document, DocumentSummary, Facts
 from rag.types.facts import facts_of
+from rag.validation import in_chinese
 
 router = APIRouter(prefix="/documents", tags=["Documents"], dependencies=[Depends(bearer)])
 
@@ -269,8 +270,11 @@ def _text_file(body: bytes) -> tuple[tuple[str, BinaryIO], Facts | None]:
     try:
         given = TextBody.model_validate_json(body)
     except ValidationError as error:
-        message = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}".removeprefix(": ")
-        raise refusals.UnprocessableError(problem_en=message, problem_zh=message) from None
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        english = f"{where}: {first['msg']}".removeprefix(": ")
+        chinese = f"{where}：{in_chinese(first)}".removeprefix("：")
+        raise refusals.UnprocessableError(problem_en=english, problem_zh=chinese) from None
     name = given.name if "." in given.name.strip(". ") else given.name + ".txt"
     file = safe_name(name), io.BytesIO(given.text.encode())
     return file, facts_of(given.title, given.date, given.metadata)

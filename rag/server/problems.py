@@ -21,6 +21,7 @@ from rag.errors import (
     StoreLockedError,
 )
 from rag.server.refusals import InternalError, RefusalError, SpaceError, StoreBusyError, StoreUnavailableError
+from rag.validation import in_chinese
 
 
 class Problem(BaseModel):
@@ -159,7 +160,7 @@ async def on_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "body")
-    message = f"{where}: {first['msg']}" if where else str(first["msg"])
-    message = message.encode("utf-8", "replace").decode()
+    said, colon = (in_chinese(first), "：") if language(request.scope) == "zh" else (str(first["msg"]), ": ")
+    message = (f"{where}{colon}{said}" if where else said).encode("utf-8", "replace").decode()
     status = 400 if is_openai(request.scope) else 422
     return _shaped(request.scope, status, "invalid_request", message, {}, where or None)
