@@ -20,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo 'make unit          the tests that need no model, in seconds'
+	@echo 'make unit          the tests that need no model, in a few minutes'
 	@echo 'make models        set up what other embedders (RAG_EMBEDDER), training and measuring need'
 	@echo 'make ocr           set up what scans and pictures need'
 	@echo 'make clients       the tests of the server with clients of others, which it installs'
