@@ -20,6 +20,7 @@ from rag.types import Embedder, Vectors
 # Read where OpenMP is loaded (torch, FAISS, the reference engine), also by the programs that tests start. Its threads
 # otherwise spin while they wait for each other, and on a busy machine they wait long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # ranx is asked for thirty questions: compiling it takes a minute
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"

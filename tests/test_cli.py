@@ -499,6 +499,7 @@ def test_a_folder_is_followed_until_a_signal_ends_it(embedder: Embedder, tmp_pat
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
         env=os.environ | {"RAG_STORE": str(store), "RAG_LANGUAGE": "en"},
     )
     assert process.stdout is not None
