@@ -30,7 +30,7 @@ def decode_as(data: bytes, name: str) -> str | None:
         for encoding in _MEANT.get(named, (named,)):
             if (text := _strict(data, encoding)) is not None:
                 return text
-    except LookupError:  # nobody knows it, or it is none of texts
+    except (LookupError, ValueError):  # nobody knows it, or it is none of texts
         pass
     return None
 

@@ -31,6 +31,7 @@ class _Section:
 
 
 def shown(value: float, form: str) -> str:
+    """A number as a cell of the format `form` shows it (ECMA-376, 18.8.31): `shown(3.5, '0.0"万元"')` is "3.5万元"."""
     sections = _sections(form)
     place = 1 if value < 0 and len(sections) > 1 else 2 if value == 0 and len(sections) > 2 else 0
     section = sections[place] if sections else None
@@ -49,6 +50,7 @@ def shown(value: float, form: str) -> str:
 
 
 def plain(value: float) -> str:
+    """A number without any format, to the twelve digits that a cell is sure of."""
     if isinstance(value, float):
         return f"{value:.12g}" if abs(value) < 1e15 else str(value)
     return str(value)
