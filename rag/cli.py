@@ -138,7 +138,7 @@ def ingest(
             report = foresee(paths, settings, stages, fields, rebuild=rebuild)
         _tell(settings, report, None, quiet=quiet, as_json=as_json)
     else:
-        with shown(quiet) as progress:
+        with shown(quiet, language_of(settings)) as progress:
             embedder = load_embedder(settings, progress)
         build_dictionary(settings.cache)
         use_dictionary(settings.cache)
@@ -270,7 +270,7 @@ def _ask_batch(settings: Settings, batch: Path, out: Path | None, filters: Filte
     assistant = open_assistant(settings)
     unfinished = out.with_name(out.name + ".part")
     refused = 0
-    with shown() as progress, unfinished.open("w", encoding="utf-8") as file:
+    with shown(language=language_of(settings)) as progress, unfinished.open("w", encoding="utf-8") as file:
         for done, one in enumerate(questions, 1):
             try:
                 told = dataclasses.asdict(assistant.ask(one.question, one.history, filters=filters))

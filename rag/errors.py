@@ -65,7 +65,8 @@
         └── ExtraMissingError       something needs the extra rag[models], which is not installed
 
 An error is raised with the facts (`NotTextError(path=p)`); its message is made from them, one line: what happened, to
-which input, and what to do. `str(error)` is English, `error.message("zh")` Chinese.
+which input, and what to do. `str(error)` is English, `error.message("zh")` Chinese; in the latter a fact given as
+`reason_zh` takes the place of `reason`.
 """
 
 from typing import ClassVar
@@ -84,8 +85,10 @@ class RagError(Exception):
 
     def message(self, language: str = "en") -> str:
         """The one-line message in `language` ("zh" or "en")."""
-        template = self.zh if language == "zh" else self.en
-        return " ".join(template.format(**self.facts).split())
+        if language != "zh":
+            return " ".join(self.en.format(**self.facts).split())
+        chinese = {name.removesuffix("_zh"): fact for name, fact in self.facts.items() if name.endswith("_zh")}
+        return " ".join(self.zh.format(**self.facts | chinese).split())
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.facts)
@@ -249,7 +252,12 @@ class StoreMissingError(StoreError):
 
 class StoreMismatchError(StoreError):
     en = "{path}: built with {what} {stored}, but this is {current}; run: rag ingest --rebuild PATH"
-    zh = "{path}：库是用 {what} {stored} 建的，而现在是 {current}，请运行：rag ingest --rebuild 路径"
+    zh = "{path}：建库时的{what}是 {stored}，现在是 {current}，请运行：rag ingest --rebuild 路径"
+
+    _ZH: ClassVar = {"store format": "库格式", "embedder": "嵌入模型", "dim": "向量维数", "splitter": "切分方式"}
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(**{"what_zh": self._ZH[str(facts["what"])], **facts})
 
 
 class StoreLockedError(StoreError):
@@ -331,7 +339,7 @@ class ClusterUnreachableError(ClusterError):
 
 class ClusterMismatchError(ClusterError):
     en = "{address}: its workers have {what} {there}, but this is {here}; install the same on all machines."
-    zh = "{address}：工作进程的 {what} 是 {there}，而本机是 {here}，请在所有机器上安装相同的版本。"
+    zh = "{address}：工作进程的 {what} 为 {there}，而本机为 {here}，请在所有机器上安装相同的版本。"
 
 
 class ClusterWorkerError(ClusterError):

@@ -24,20 +24,37 @@ Report = Callable[[str, int, int], None]
 
 _PLAIN_SECONDS = 10.0
 _RATED_SECONDS = 1.0  # a rate over less says nothing
+_SECONDS_TOLD = 100.0  # time left is told in seconds below this
+
+
+_ZH = {
+    "copying": "复制",
+    "embedding": "计算向量",
+    "building the model: weights": "构建模型：读取权重",
+    "building the model: quantise": "构建模型：量化",
+    "building the model: check": "构建模型：检查",
+    "building the model: reader": "构建模型：阅读模型",
+}
+"""What is told in words; anything else is a name."""
 
 
 @contextmanager
-def shown(quiet: bool = False) -> Iterator[Report]:
+def shown(quiet: bool = False, language: str = "en") -> Iterator[Report]:
     """A Report that shows what it is told until the block ends."""
+    chinese = language == "zh"
+    said = _ZH if chinese else {}
     if quiet:
         yield lambda what, done, total: None
     elif sys.stderr.isatty():
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("", total=None)
-            yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+            yield lambda what, done, total: bar.update(
+                task, description=said.get(what, what), completed=done, total=total
+            )
     else:
-        yield _Lines()
+        lines = _Lines(chinese)
+        yield lambda what, done, total: lines(said.get(what, what), done, total)
 
 
 Stages = Callable[[str, str, int, int], None]
@@ -64,7 +81,7 @@ def stages_shown(quiet: bool = False, language: str = "en") -> Iterator[Stages]:
             files, stages = bar.add_task(_FILES[chinese], total=None), bar.add_task("", visible=False)
             yield _Bars(bar, files, stages, chinese)
     else:
-        yield _StageLines(_Lines(), chinese)
+        yield _StageLines(_Lines(chinese), chinese)
 
 
 class _Bars:
@@ -104,7 +121,8 @@ class _Rate(ProgressColumn):
 class _Lines:
     """`xquad.zh  300/1190  25.3/s  35 s left`, at most every ten seconds. The rate is since this was first heard of."""
 
-    def __init__(self) -> None:
+    def __init__(self, chinese: bool) -> None:
+        self._chinese = chinese
         self._said = time.monotonic()
         self._began: dict[str, tuple[float, int]] = {}  # what -> when, and how many were done then
 
@@ -115,7 +133,17 @@ class _Lines:
         if done > before and now - self._said >= _PLAIN_SECONDS and now - began >= _RATED_SECONDS:
             self._said = now
             rate = (done - before) / (now - began)
-            left = (total - done) / rate
-            print(f"{what}  {done}/{total}  {rate:.1f}/s  {left:.0f} s left", file=sys.stderr, flush=True)
+            left = time_left((total - done) / rate, self._chinese)
+            print(f"{what}  {done}/{total}  {rate:.1f}/s  {left}", file=sys.stderr, flush=True)
         if done >= total:
             del self._began[what]
+
+
+def time_left(seconds: float, chinese: bool) -> str:
+    """ "35 s left", "12 min left", "1 h 05 min left"; or "剩余 35 秒"."""
+    if seconds < _SECONDS_TOLD:
+        return f"剩余 {seconds:.0f} 秒" if chinese else f"{seconds:.0f} s left"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if not hours:
+        return f"剩余 {minutes} 分钟" if chinese else f"{minutes} min left"
+    return f"剩余 {hours} 小时 {minutes:02} 分" if chinese else f"{hours} h {minutes:02} min left"

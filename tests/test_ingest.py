@@ -409,7 +409,7 @@ def test_a_worker_that_dies_over_a_file_is_told_with_it(store: LocalStore, tmp_p
     def worker(method: str, *given: object) -> object:
         if method == "read":
             return build(Source(*given))
-        raise WorkerDiedError("its worker died 3 times")
+        raise WorkerDiedError(3)
 
     with (
         Cluster([worker], FakeEmbedder.dim, limit_mb=1, fields={}) as cluster,

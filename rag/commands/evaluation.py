@@ -90,7 +90,7 @@ def calibrate(
     from rag.progress import shown
 
     settings = load_settings(store=store)
-    with shown(quiet) as progress:
+    with shown(quiet, language_of(settings)) as progress:
         fitted = calibrate_store(settings, path, split, progress)
     for mode, one in fitted if not quiet else ():
         least, _, coverage = one.reached(settings.max_risk)

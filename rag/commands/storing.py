@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from rag.commands.options import QuietOption, screen_of
+from rag.commands.options import QuietOption, language_of, screen_of
 from rag.errors import OptionError
 from rag.settings import load_settings
 
@@ -38,7 +38,7 @@ def copy(
     with (
         open_store(source, None) as opened,
         open_store(target, opened.fingerprint, write=True) as made,
-        shown(quiet) as progress,
+        shown(quiet, language_of()) as progress,
     ):
         done = copy_store(opened, made, lambda count, of: progress("copying", count, of))
     if not quiet:

@@ -110,7 +110,8 @@ class DocumentReader:
             seconds = self._limits.seconds
             if late.is_set() or worker.returncode == -_ALARM:
                 raise LimitError(path=source.path, what_en="seconds", what_zh="读取时间（秒）", limit=seconds)
-            raise ReaderCrashedError(path=source.path, reason=f"exit code {worker.returncode}")
+            code = worker.returncode
+            raise ReaderCrashedError(path=source.path, reason=f"exit code {code}", reason_zh=f"退出码 {code}")
         found: dict[str, Any] = json.loads(answer)
         if found["spent"]:
             self.close()

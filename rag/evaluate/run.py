@@ -101,7 +101,7 @@ def run_evaluation(options: EvaluationOptions, factory: SubjectFactory) -> Evalu
     board, started = Scoreboard(), time.monotonic()
     only = described(options.filters) if options.filters else ""
     with ExitStack() as stack:
-        report = stack.enter_context(shown(options.quiet))
+        report = stack.enter_context(shown(options.quiet, options.language))
         built = qa_set.own_documents and options.over != "store"
         if built:
             store = (options.documents or options.path).name

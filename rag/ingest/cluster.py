@@ -31,7 +31,11 @@ Result = TypeVar("Result")
 
 
 class WorkerDiedError(Exception):
-    """A worker died of a call each time it was tried."""
+    """A worker died of a call each of the `times` that it was tried."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(times)
+        self.facts = {"reason": f"its worker died {times} times", "reason_zh": f"工作进程 {times} 次异常退出"}
 
 
 class Call(Protocol):
@@ -112,7 +116,7 @@ class Cluster:
         try:
             outcome: Outcome = self._own.worker("read", name, data)
         except WorkerDiedError as error:
-            return ReaderCrashedError(path=name, reason=str(error))
+            return ReaderCrashedError(path=name, **error.facts)
         return outcome
 
     def index(self, changes: Iterable[Change], store: Store) -> Iterator[tuple[Change, Sequence[IndexedDocument]]]:
@@ -147,7 +151,7 @@ class Cluster:
         try:
             return self._own.worker(method, items)
         except WorkerDiedError as error:
-            raise ClusterWorkerError(path=name, reason=error) from None
+            raise ClusterWorkerError(path=name, **error.facts) from None
 
     def _ordered(
         self,

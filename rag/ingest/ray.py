@@ -116,8 +116,11 @@ def _begin(address: str, actors: list[Any], embedder: Embedder) -> None:
     try:
         begun = ray.get([one.begin.remote() for one in actors], timeout=_BEGIN_SECONDS)
     except ray.exceptions.GetTimeoutError:
-        reason = f"no worker within {_BEGIN_SECONDS} seconds"
-        raise ClusterUnreachableError(address=address, reason=reason) from None
+        facts = {
+            "reason": f"no worker within {_BEGIN_SECONDS} seconds",
+            "reason_zh": f"{_BEGIN_SECONDS} 秒内没有工作进程",
+        }
+        raise ClusterUnreachableError(address=address, **facts) from None
     except ray.exceptions.RayError as error:
         if "No module named 'rag'" in str(error):
             raise ClusterMismatchError(address=address, what="rag", here=here["rag"], there="none") from None
@@ -130,7 +133,8 @@ def _begin(address: str, actors: list[Any], embedder: Embedder) -> None:
             if there.get(what) != version:
                 raise ClusterMismatchError(address=address, what=what, here=version, there=there.get(what, "none"))
         if float(np.vdot(vector, probe)) < _SAME:
-            raise ClusterMismatchError(address=address, what="embedder", here="this build", there="another build")
+            builds = {"here": "this build", "there": "another", "here_zh": "这个构建", "there_zh": "另一个构建"}
+            raise ClusterMismatchError(address=address, what="embedder", what_zh="嵌入模型", **builds)
 
 
 def _call(address: str, actor: Any) -> Call:
@@ -140,7 +144,7 @@ def _call(address: str, actor: Any) -> Call:
         try:
             return ray.get(getattr(actor, method).remote(*given))
         except ray.exceptions.ActorUnavailableError:
-            raise WorkerDiedError(f"its worker died {_TRIES} times") from None
+            raise WorkerDiedError(_TRIES) from None
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
         except ray.exceptions.RayError as error:

@@ -101,14 +101,14 @@ def _build(folder: Path, progress: Progress) -> None:
     try:
         model = temporary / "model"
         model.mkdir()
-        write_models(model, lambda stage: progress(_described(stage), STAGES.index(stage), len(STAGES)))
+        write_models(model, lambda stage: progress(described(stage), STAGES.index(stage), len(STAGES)))
         write_manifest(model)
         model.replace(folder)
     except ValueError as error:
         raise ModelBuildError(path=folder, reason=str(error)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    progress(_described(STAGES[-1]), len(STAGES), len(STAGES))
+    progress(described(STAGES[-1]), len(STAGES), len(STAGES))
 
 
 def write_models(target: Path, report: Callable[[str], None]) -> None:
@@ -149,7 +149,7 @@ def write_models(target: Path, report: Callable[[str], None]) -> None:
     np.save(target / HEAD_FILE, np.vstack([trained[HEAD[0]].T, trained[HEAD[1]][None, :]]))
 
 
-def _described(stage: str) -> str:
+def described(stage: str) -> str:
     return f"building the model: {stage}"
 
 

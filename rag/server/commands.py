@@ -27,6 +27,7 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="[RAG_PORT, default 8000]")] = None,
 ) -> None:
     """Answer over HTTP: OpenAI's chat API, an API of our own and pages. Beyond this machine only with API keys."""
+    from rag.console import message_language
     from rag.models import load_embedder, load_reader
     from rag.progress import shown
     from rag.server.app import make_app
@@ -39,7 +40,7 @@ def serve(
     if not settings.loopback and not any(key.revoked is None for key in KeyFile(settings.key_file).all()):
         raise KeyNeededError(host=settings.host)
     bound = bind(settings)
-    with shown() as progress:
+    with shown(language=message_language(settings.language)) as progress:
         embedder, reader = load_embedder(settings, progress), load_reader(settings, progress)
     build_dictionary(settings.cache)
     use_dictionary(settings.cache)

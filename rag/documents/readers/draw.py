@@ -97,7 +97,7 @@ def _of_picture(source: Source, cited: Cited) -> tuple[Any, float, None]:
 
 def _check(source: Source, page: int, count: int) -> None:
     if page > count:
-        source.damaged(f"{count} pages")
+        source.damaged(f"{count} pages", f"共 {count} 页")
 
 
 def _spread(piece: Piece) -> list[Placed]:

@@ -47,7 +47,7 @@ def _xml(source: Source, data: bytes) -> Any:
     import lxml.etree
 
     if not data:
-        source.damaged("no package of a book inside")
+        source.damaged("no package of a book inside", "缺少电子书的包文件")
     return lxml.etree.fromstring(data, lxml.etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
 
 

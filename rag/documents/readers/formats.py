@@ -33,6 +33,7 @@ class Format:
     name: str
     suffixes: tuple[str, ...]
     read: Read
+    chinese: str = ""  # where that is another name
 
 
 PLAIN = Format("text", (".txt", ".text", ".log"), text.read)
@@ -41,9 +42,9 @@ HTML = Format("HTML", (".html", ".htm", ".xhtml"), html.read)
 TABLE = Format("CSV", (".csv", ".tsv"), table_text.read)
 JSON = Format("JSON", (".json",), records.read)
 JSON_LINES = Format("JSON Lines", (".jsonl", ".ndjson"), records.read_lines)
-MAIL = Format("e-mail", (".eml",), mail.read)
+MAIL = Format("e-mail", (".eml",), mail.read, "电子邮件")
 PDF = Format("PDF", (".pdf",), pdf.read)
-PICTURE = Format("picture", (".png", ".jpg", ".jpeg", ".tif", ".tiff"), picture.read)
+PICTURE = Format("picture", (".png", ".jpg", ".jpeg", ".tif", ".tiff"), picture.read, "图片")
 WORD = Format("Word", (".docx", ".docm"), docx.read)
 SLIDES = Format("PowerPoint", (".pptx", ".pptm", ".ppsx"), pptx.read)
 EXCEL = Format("Excel", (".xlsx", ".xlsm"), xlsx.read)
@@ -125,7 +126,7 @@ def format_of(source: Source) -> Format:
         claimed = _BY_SUFFIX.get(source.suffix)
         if claimed not in (None, PLAIN, MARKDOWN):
             assert claimed is not None
-            source.damaged(f"not {claimed.name}")
+            source.damaged(f"not {claimed.name}", f"不是{claimed.chinese or f' {claimed.name}'}")
         raise
     return _format_of_text(source)
 

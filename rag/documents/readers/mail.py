@@ -21,6 +21,8 @@ def read(source: Source) -> Iterator[Part | Member]:
     """The lines are those of the letter's own text, its head on the first."""
     letter = email.message_from_bytes(source.data, policy=email.policy.default)
     assert isinstance(letter, EmailMessage)
+    if sum(1 for _ in letter.walk()) > source.limits.members + 1:  # before the heads of all parts are made sense of
+        source.over("attachments", "附件数", source.limits.members)
     subject = tidy(str(letter["Subject"] or ""))
     head = [Line(f"{name}: {tidy(str(letter[name]))}", 1) for name in _SHOWN if letter[name]]
     paragraphs = [Paragraph((line,), Kind.ITEM, settled=True) for line in head]
@@ -28,9 +30,7 @@ def read(source: Source) -> Iterator[Part | Member]:
     if isinstance(body, EmailMessage):
         paragraphs.extend(_body(source, body))
     yield Part(tuple(paragraphs), title=subject, date=_date(letter), loose=True)
-    members = [part for part in letter.iter_attachments() if isinstance(part, EmailMessage)]
-    if len(members) > source.limits.members:
-        source.over("attachments", "附件数", source.limits.members)
+    members = (part for part in letter.iter_attachments() if isinstance(part, EmailMessage))
     for number, part in enumerate(members, 1):
         name = part.get_filename() or f"{number}{'.eml' if part.get_content_type() == 'message/rfc822' else ''}"
         yield Member(name, _content(part))

@@ -55,9 +55,10 @@ class Source:
         name = self.path.rsplit("/", 1)[-1]
         return name.rsplit(".", 1)[0] if "." in name.strip(".") else name
 
-    def damaged(self, reason: object) -> NoReturn:
-        """Raises DamagedFileError."""
-        raise DamagedFileError(path=self.path, reason=reason_of(reason) or type(reason).__name__)
+    def damaged(self, reason: object, chinese: str | None = None) -> NoReturn:
+        """Raises DamagedFileError. What a library says has no `chinese`."""
+        said = reason_of(reason) or type(reason).__name__
+        raise DamagedFileError(path=self.path, reason=said, reason_zh=chinese or said)
 
     def over(self, english: str, chinese: str, limit: object) -> NoReturn:
         """Raises LimitError: more `english` (`chinese`) than `limit`."""

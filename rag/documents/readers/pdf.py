@@ -40,7 +40,7 @@ def read(source: Source) -> Iterator[Part | ScanError]:
             if characters > source.limits.characters:
                 source.over("characters", "字符数", f"{source.limits.characters:,}")
         if not loaded:
-            source.damaged("no page of it can be read")
+            source.damaged("no page of it can be read", "没有一页可以读取")
         if ocr.installed():
             _read_scans(source, document, scans, pages)
         title = tidy(document.get_metadata_value("Title") or "")

@@ -35,7 +35,7 @@ def opened(source: Source) -> tuple[Any, int]:
     try:
         image = Image.open(io.BytesIO(source.data), formats=("PNG", "JPEG", "TIFF"))
     except UnidentifiedImageError:
-        source.damaged("no picture that can be opened")
+        source.damaged("no picture that can be opened", "其中没有可以打开的图像")
     count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
     if count > source.limits.scans:
         source.over("scanned pages", "扫描页数", source.limits.scans)

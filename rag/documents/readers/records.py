@@ -76,7 +76,9 @@ def _parsed(source: Source, text: str, line: int | None = None) -> Any:
     except RecursionError:
         source.over("levels", "嵌套层数", _DEEPEST)
     except ValueError as error:
-        source.damaged(error if line is None else f"line {line}: {error}")
+        if line is None:
+            source.damaged(error)
+        source.damaged(f"line {line}: {error}", f"第 {line} 行：{error}")
 
 
 def _field(record: Any, names: Sequence[str]) -> str | None:
