@@ -466,7 +466,7 @@ def test_an_ingest_killed_at_any_moment_goes_on_where_it_was(embedder: Embedder,
     own, moments = tmp_path / "vectorstore", random.Random(7)
     environment = os.environ | {"RAG_STORE": str(own)}
     acknowledged: set[str] = set()
-    for _ in range(12):
+    for _ in range(6):
         process = subprocess.Popen([sys.executable, "-m", "rag", "ingest", "-q", str(seeds)], env=environment)
         time.sleep(moments.uniform(0.2, 4.0))
         process.send_signal(signal.SIGKILL)

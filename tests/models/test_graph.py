@@ -111,8 +111,7 @@ def tensors(weights: Weights) -> Mapping[str, np.ndarray]:
 
 @pytest.mark.slow
 @pytest.mark.model
-@pytest.mark.parametrize("which", [EMBEDDER_FOLDER, READER_FOLDER])
-@pytest.mark.parametrize("seven_bits", [False, True])
+@pytest.mark.parametrize(("which", "seven_bits"), [(EMBEDDER_FOLDER, False), (READER_FOLDER, True)])
 def test_built_numbers_are_those_of_onnx_runtime(
     made: Path, tensors: Mapping[str, np.ndarray], built: Path, tmp_path: Path, which: str, seven_bits: bool
 ) -> None:

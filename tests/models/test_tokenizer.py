@@ -135,7 +135,7 @@ MIXED = st.text(st.sampled_from(sorted({*"".join(HARD), "\u0301", "\u200d"})), m
 
 @pytest.mark.model
 @given(text=ANY | MIXED)
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=300)
 def test_any_text(unigram: Unigram, standard: Tokenizer, engine: Engine, weights: Weights, text: str) -> None:
     ids = unigram.encode("query: " + text)
     assert ids == standard.encode("query: " + text).ids
@@ -169,17 +169,19 @@ def test_every_character(unigram: Unigram, standard: Tokenizer, engine: Engine, 
 
 @pytest.mark.model
 def test_xquad_in_all_languages(unigram: Unigram, engine: Engine, weights: Weights, data: Path) -> None:
+    """Every fourth paragraph and its questions; each language from another one on."""
     files = sorted((data / "xquad").glob("*.json"))
     assert len(files) == 12
     ties = total = 0
-    for file in files:
-        for article in json.loads(file.read_text(encoding="utf-8"))["data"]:
-            for paragraph in article["paragraphs"]:
-                for text in [paragraph["context"], *(qa["question"] for qa in paragraph["qas"])]:
-                    tokens = engine.tokens("passage: " + text)
-                    ties += not assert_as_engine(unigram.encode("passage: " + text), tokens, weights.vocabulary)
-                    total += 1
-    assert total == 17160
+    for start, file in enumerate(files):
+        articles = json.loads(file.read_text(encoding="utf-8"))["data"]
+        paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
+        for paragraph in paragraphs[start % 4 :: 4]:
+            for text in [paragraph["context"], *(qa["question"] for qa in paragraph["qas"])]:
+                tokens = engine.tokens("passage: " + text)
+                ties += not assert_as_engine(unigram.encode("passage: " + text), tokens, weights.vocabulary)
+                total += 1
+    assert total == 17160 / 4
     assert ties <= 1
 
 

@@ -98,16 +98,16 @@ def test_the_first_questions_get_the_same_answer_everywhere(seeded: Running, see
 
 
 @pytest.mark.slow
-def test_every_other_development_question_gets_the_same_answer_everywhere(
+def test_every_third_of_the_others_gets_the_same_answer_everywhere(
     seeded: Running, seeds: Path, tmp_path: Path
 ) -> None:
-    _, questions = development_questions(seeds)
-    assert len(questions) > 50
+    questions = development_questions(seeds)[1][::3]
+    assert len(questions) > 25
     answers = batch(seeded.settings.store, questions, tmp_path)
     for question, expected in zip(questions, answers, strict=True):
         history = [{"role": role, "text": text} for role, text in question["history"]]
         compare(seeded, question["question"], history, expected)
-    for question, expected in list(zip(questions, answers, strict=True))[::20]:  # --batch prints what --json does
+    for question, expected in list(zip(questions, answers, strict=True))[::7]:  # --batch prints what --json does
         if not question["history"]:
             printed = json.loads(rag("ask", question["question"], "--json", store=seeded.settings.store).stdout)
             assert without_timings(printed) == without_timings(expected)

@@ -42,7 +42,7 @@ def _expected(count: int) -> ReferenceStore:
     return reference
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_writer_killed_at_any_moment_loses_nothing_it_acknowledged(tmp_path: Path, kills: int) -> None:
     chance = random.Random(kills)
     folder, acknowledged = tmp_path / "store", set()
