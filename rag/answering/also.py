@@ -14,6 +14,9 @@ from rag.text import says_same
 from rag.types import AlsoIn, Citation, Filter, NearSentence, Store
 from rag.types.filters import meets
 
+_NAMED, _READ = 100, 300
+"""Documents that are named at most, and read for it: a disclaimer may stand in all of them."""
+
 
 def add_places(
     citations: Sequence[Citation], store: Store, texts: TextCache, filters: Filter | None
@@ -29,13 +32,17 @@ def add_places_near(
 
 def also_in(citation: Citation, store: Store, texts: TextCache, filters: Filter | None) -> tuple[AlsoIn, ...]:
     """The other documents that hold the cited sentence, by path; the first place in each. Only such as meet
-    `filters`."""
+    `filters`, and a hundred at most."""
     asked = meets(filters or Filter())
     text = texts.document(citation.document_id).text
     found: dict[str, AlsoIn] = {}
+    read: set[str] = set()
     for at in store.alike(citation.quote):
         if at.document_id == citation.document_id or at.document_id in found:
             continue
+        read.add(at.document_id)
+        if len(found) == _NAMED or len(read) > _READ:
+            break
         other = texts.document(at.document_id)
         if not asked(other.path, other.date, other.metadata):
             continue

@@ -20,7 +20,7 @@ from rag.types import Filter, Hit, Query, Store
 from rag.weights import Weights
 
 POOL = 30
-"""Passages that each of the two searches proposes."""
+"""Passages that each of the two searches proposes; more where more are asked for."""
 
 PASSAGE_FEATURES = ("cosine", "sentence_cosine", "word_share", "years_missing")
 """What ranks a passage, in the order of its weights; see `rag.types.Hit`."""
@@ -69,10 +69,11 @@ def retrieve(
     fewer."""
     vectors = [query.vector] if query.across is query.vector else [query.across, query.vector]
     dense: dict[str, int] = {}
+    pool = max(POOL, k)
     for vector in vectors:
-        for rank, (passage_id, _) in enumerate(store.search_dense(vector, POOL, filters), 1):
+        for rank, (passage_id, _) in enumerate(store.search_dense(vector, pool, filters), 1):
             dense[passage_id] = min(rank, dense.get(passage_id, rank))
-    worded = store.search_words(query.terms, POOL, filters)
+    worded = store.search_words(query.terms, pool, filters)
     lexical = {passage_id: rank for rank, (passage_id, _) in enumerate(worded, 1)}
     ids = sorted(dense.keys() | lexical.keys())
     passages = store.passages(ids)

@@ -15,7 +15,8 @@ from rag.text import find_date
 _TITLE_WIDTH = 90.0
 _HEADLINE_WIDTH = 16.0
 _TITLE_AMONG = 4  # a title stands among the first paragraphs
-_MIN_BODY = 60.0  # display width of the text that makes a title line an article's
+_MIN_BODY = 60.0  # display width of the text that makes a title line an article's where no sentence of it ends
+_SURE_OF_PATTERN = 3  # articles from which on what stands outside the pattern is furniture, however long
 _COLUMN_TAG = regex.compile(r"^[【\[][^】\]]{1,20}[】\]]\s*")
 _DATED_HEAD = 3  # paragraphs whose own dates may be the document's
 
@@ -117,19 +118,26 @@ def _opened(paragraphs: Sequence[Paragraph], opens: _Opens) -> Iterator[Article]
 
 def _articles(paragraphs: Sequence[Paragraph]) -> list[Article]:
     """One article, or several where title, body and date repeat; then what stands outside the pattern is page
-    furniture."""
+    furniture, but where the pattern is of two articles alone and much would be lost."""
     dated = [i for i, paragraph in enumerate(paragraphs) if not paragraph.settled and date_line(paragraph.text)]
     if len(dated) >= 2:
         articles = _dated_articles(paragraphs, dated)
-        if len(articles) >= 2:
+        taken = {id(p) for article in articles for p in (article.title, *article.body)}
+        taken |= {id(paragraphs[i]) for i in dated}
+        outside = sum(display_width(p.text) for p in paragraphs if id(p) not in taken)
+        if len(articles) >= _SURE_OF_PATTERN or (len(articles) == 2 and outside < _MIN_BODY):
             return _without_column_tag(articles)
     return [_single(paragraphs)]
 
 
 def _dated_articles(paragraphs: Sequence[Paragraph], dated: Sequence[int]) -> list[Article]:
-    """Articles of the form (title, date, body) or (title, body, date), whichever the dates stand in."""
+    """Articles of the form (title, date, body), (date, title, body) or (title, body, date), whichever the dates stand
+    in."""
     dates_follow_titles = sum(i > 0 and _is_title(paragraphs[i - 1]) for i in dated) * 2 > len(dated)
-    if dates_follow_titles:
+    dates_open = dated[0] == 0 and all(_is_title(p) for i in dated for p in paragraphs[i + 1 : i + 2])
+    if dates_open and dated[-1] < len(paragraphs) - 1:
+        blocks = [paragraphs[a:b] for a, b in zip(dated, [*dated[1:], len(paragraphs)], strict=True)]
+    elif dates_follow_titles:
         starts = [i - 1 for i in dated if i > 0 and _is_title(paragraphs[i - 1])]
         blocks = [paragraphs[a:b] for a, b in zip(starts, [*starts[1:], len(paragraphs)], strict=True)]
     else:
@@ -138,7 +146,8 @@ def _dated_articles(paragraphs: Sequence[Paragraph], dated: Sequence[int]) -> li
     for block in blocks:
         title = next((i for i, paragraph in enumerate(block) if _is_title(paragraph)), None)
         body = [p for p in block[(title or 0) + 1 :] if not date_line(p.text)]
-        if title is not None and sum(display_width(p.text) for p in body) >= _MIN_BODY:
+        told = any(is_terminal(p.text) for p in body) or sum(display_width(p.text) for p in body) >= _MIN_BODY
+        if title is not None and told:
             date = next(date for p in block if (date := date_line(p.text)))
             articles.append(Article(block[title], tuple(body), date))
     return articles

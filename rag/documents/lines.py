@@ -24,8 +24,9 @@ _FURNITURE = regex.compile(
     r"^(?:第?\s*\d+\s*页|共\s*\d+\s*页|第?\s*\d+\s*页?\s*[/／,，共]\s*共?\s*\d+\s*页?|[-—–~·\s]*\d{1,4}[-—–~·\s]*"
     r"|page\s+\d+(?:\s+of\s+\d+)?|[上下]一[页篇](?:\s*[:：].{0,40})?|返回(?:顶部|首页|列表)|打印本?页?|关闭(?:窗口|本页)?"
     r"|分享到?(?:\s*[:：].{0,12})?|扫一扫.{0,12}|(?:责任编辑|责编|编辑|校对|审核|版权所有|网站标识码)\s*[:：].{0,40}"
-    r"|.{0,20}ICP备.{0,30}|.{0,30}公网安备.{0,30}|(?:copyright|©|\(c\)).{0,60}|all rights reserved.{0,20}"
-    r"|(?:tel|电话|热线)\s*[:：]?\s*[\d\-\s()（）]{7,20}|\d{3,4}-\d{3,4}-\d{3,4}|https?://\S+|www\.\S+"
+    r"|.{0,20}ICP备.{0,30}|.{0,30}公网安备.{0,30}"
+    r"|(?:(?:copyright\s*)?(?:©|\(c\)\s*(?=(?:19|20)\d\d))|copyright\s+(?:19|20)\d\d).{0,60}|all rights reserved.{0,20}"
+    r"|\d{3,4}-\d{3,4}-\d{3,4}|https?://\S+|www\.\S+"
     r"|(?:home|首页)\s*[>›»/].{0,80}|cookie.{0,20}(?:设置|政策|policy|settings))$",
     flags=regex.IGNORECASE,
 )
@@ -34,7 +35,7 @@ _HEADING_WIDTH = 45.0
 
 
 def is_furniture(text: str) -> bool:
-    """Page numbers, print and share buttons, copyright and phone lines: what no author wrote."""
+    """Page numbers, print and share buttons, copyright, a number or address by itself: what no author wrote."""
     text = text.strip()
     return _FURNITURE.match(text) is not None and date_line(text) is None and not is_finished(text)
 

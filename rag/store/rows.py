@@ -25,6 +25,8 @@ def text_sha256(text: str) -> str:
 
 def delete_path(db: sqlite3.Connection, path: str) -> int:
     """Delete the documents of `path`, and of files within it, with all that hangs on them; returns how many."""
+    if not path:  # within which every absolute path would lie
+        return 0
     return db.execute(  # "0" is the character after "/"
         "DELETE FROM documents WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0')", (path,)
     ).rowcount
@@ -162,8 +164,10 @@ def summaries(db: sqlite3.Connection) -> list[DocumentSummary]:
 def _metadata(db: sqlite3.Connection, document_id: str | None = None) -> dict[str, dict[str, str]]:
     """document id -> its metadata, of all documents or of one; those without are left out."""
     found: dict[str, dict[str, str]] = {}
-    query = "SELECT document, name, value FROM metadata WHERE ?1 IS NULL OR document = ?1 ORDER BY document, name"
-    for owner, name, value in db.execute(query, (document_id,)):
+    which, given = ("", ()) if document_id is None else ("WHERE document = ?", (document_id,))
+    for owner, name, value in db.execute(
+        f"SELECT document, name, value FROM metadata {which} ORDER BY document, name", given
+    ):
         found.setdefault(owner, {})[name] = value
     return found
 

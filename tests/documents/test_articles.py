@@ -94,3 +94,31 @@ def test_a_locator_names_the_line_of_the_article(tmp_path: Path) -> None:
     _, sentences = split_document(found[16], lambda texts: [len(text) + 2 for text in texts], 512)
     assert found[16].text[sentences[0].start : sentences[0].end] == "第17篇。"
     assert locator(found[16], sentences[0].start, sentences[-1].end) == "L17"
+
+
+BODY = "这一天的会上说明了预算和进度，" * 6 + "会议到此结束。"
+
+
+@pytest.mark.parametrize("form", ["title, date, body", "date, title, body", "title, body, date"])
+def test_each_article_has_the_date_that_is_its_own(tmp_path: Path, form: str) -> None:
+    entries = [
+        {"title": f"第{n}次会议纪要", "date": f"2024-01-{n + 10}", "body": f"第{n}次。{BODY}"} for n in range(1, 5)
+    ]
+    found = read(tmp_path, "\n".join(entry[part] for entry in entries for part in form.split(", ")))
+    assert [(d.title, d.date) for d in found] == [(entry["title"], entry["date"]) for entry in entries]
+    assert all(entry["body"] in document.text for entry, document in zip(entries, found, strict=True))
+
+
+def test_a_short_article_stays(tmp_path: Path) -> None:
+    bodies = ["预算定为120万元。", f"二月。{BODY}", f"三月。{BODY}"]
+    text = "\n".join(f"{n}月例会纪要\n2024-0{n}-05\n{body}" for n, body in enumerate(bodies, 1))
+    found = read(tmp_path, text)
+    assert [document.date for document in found] == ["2024-01-05", "2024-02-05", "2024-03-05"]
+    assert bodies[0] in found[0].text
+
+
+def test_of_two_articles_nothing_is_taken_for_furniture(tmp_path: Path) -> None:
+    annex = f"附件：实施细则\n第一条的内容是这样。附件。{BODY}"
+    text = f"关于检查的通知\n检查。{BODY}\n2024-01-05\n关于培训的通知\n培训。{BODY}\n2024-02-05\n{annex}"
+    (document,) = read(tmp_path, text)
+    assert "第一条的内容是这样。" in document.text

@@ -104,7 +104,18 @@ def test_furniture(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["2025-07-09", "销量达到53万套。", "住房保障", "2024年", "分享经济成为新增长点。", "主办单位：市体育局", "1234567"],
+    [
+        "2025-07-09",
+        "销量达到53万套。",
+        "住房保障",
+        "2024年",
+        "分享经济成为新增长点。",
+        "主办单位：市体育局",
+        "1234567",
+        "(c) the supplier fails to deliver 500 tonnes by 1 May; and",
+        "Copyright law protects the authors of works",
+        "电话：027-88886666",
+    ],
 )
 def test_not_furniture(line: str) -> None:
     assert not is_furniture(line)

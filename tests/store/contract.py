@@ -182,6 +182,11 @@ class StoreContract:
         assert store.passages(["a.txt#0:0", "b.txt#0:0"]) == store.passages(["b.txt#0:0"])
         assert {i[0] for i, _ in store.search_dense(unit_vectors(1, 0)[0], 99)} == {"b"}
 
+    def test_no_path_is_none_of_those_from_the_root(self, store: Store) -> None:
+        store.add("/data/a.txt", make_file("/data/a.txt"))
+        assert store.remove("") == 0
+        assert list(store.sources()) == ["/data/a.txt"]
+
     def test_the_generation_counts_changes_only(self, store: Store) -> None:
         store.add("a.txt", make_file("a.txt"))
         assert store.generation == 1

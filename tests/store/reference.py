@@ -61,6 +61,8 @@ class ReferenceStore:
 
     def _drop(self, path: str) -> int:
         before = len(self._all())
+        if not path:
+            return 0
         for name, documents in list(self._files.items()):
             left = [one for one in documents if not f"{one.document.path}/".startswith(f"{path}/")]
             self._files[name] = left

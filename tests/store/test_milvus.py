@@ -58,9 +58,10 @@ class TestAddress:
         with pytest.raises(SettingError, match=r"milvus://HOST:PORT"):
             parse_address(text)
 
-    def test_no_password_is_told(self) -> None:
+    @pytest.mark.parametrize("password", ["secret", "sec/secret", "sec@secret"])
+    def test_no_password_is_told(self, password: str) -> None:
         with pytest.raises(SettingError) as caught:
-            parse_address("milvus://me:secret@h:port")
+            parse_address(f"milvus://me:{password}@h:port")
         assert "secret" not in str(caught.value)
 
     def test_settings_tell_it_from_a_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:

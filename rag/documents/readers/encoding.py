@@ -9,7 +9,9 @@ from rag.errors import EmptyFileError, NotTextError
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SAMPLE = 20_000  # bytes looked at to tell encodings apart
+_STRAY, _BESIDE = 100, 5  # characters beyond ASCII for one that is not whole; and at least, where that is the only one
 _SURE = 0.8  # share of ordinary characters from which on an encoding is believed
+_BELIEVED = 0.65  # below which it is not
 _ALPHABETS = {"cp1251": True, "koi8_r": True, "cp1252": False}  # whether letters beyond ASCII stand side by side
 _LETTERS_1252 = frozenset("ÀÂÄÇÈÉÊËÎÏÔÖÙÛÜßàáâäãåæçèéêëìíîïñòóôöõøœùúûü«»“”‘’–—…€£°·¿¡\xa0")
 
@@ -40,15 +42,33 @@ def decode(data: bytes, path: str) -> str:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return _checked(_strict(data, encoding), path)
-    utf8 = _strict(data, "utf-8")
+    utf8 = _nearly(data, "utf-8")
     if utf8 is not None and b"\0" not in data:
         return _checked(utf8, path)
     encoding, score = _likeliest(data)
+    if score < _SURE and (chinese := _nearly(data, "gb18030")) is not None and _reads(chinese, "gb18030"):
+        return _checked(chinese, path)
     if score < _SURE and len(data) % 2 == 0:  # UTF-16 without its mark
         wide = max(("utf-16-le", "utf-16-be"), key=lambda one: _plain(data, one))
         if _plain(data, wide) > max(score, _SURE):
             return _checked(_strict(data, wide), path)
+    if score < _BELIEVED:  # nothing reads well: Polish, say. Of a few marks in English, Windows' own are the likeliest
+        sample = data[:_SAMPLE]
+        few = 10 * sum(byte > 0x7F for byte in sample) <= len(sample)
+        return _checked(_strict(data, "cp1252") if few else None, path)
     return _checked(_strict(data, encoding), path)
+
+
+def _nearly(data: bytes, encoding: str) -> str | None:
+    """The text, also where a byte in it went astray or its end is cut off within a character, which become U+FFFD."""
+    text = data.decode(encoding, "replace")
+    wrong = text.count("\ufffd") - data.count("\ufffd".encode(encoding))
+    beyond = len(text) - len(text.encode("ascii", "ignore"))
+    return text if wrong <= max(1, beyond // _STRAY) and beyond >= _BESIDE * wrong else None
+
+
+def _reads(text: str, encoding: str) -> bool:
+    return _score(text[:_SAMPLE].replace("\ufffd", "").encode(encoding, "ignore"), encoding) >= _SURE
 
 
 def _strict(data: bytes, encoding: str) -> str | None:

@@ -11,10 +11,12 @@ from rag.text import needs_space
 
 _WORD_GAP = 0.18  # of the size: a blank that was not printed as one
 _CELL_GAP = 1.1  # of the size: what stands further off is another cell or column
+_RAISED = 0.8  # of the size: what is smaller and stands higher is a superscript, and 10 with a raised 6 is not 106
 _GUTTER = 0.7  # of the size: the narrowest strip between two columns of text
 _CROSSING = 0.34  # of the lines: titles and figures may run across columns, not more
 _PROSE = 9.0  # sizes: the width that half of a column's lines have at least; cells of a table are narrower
 _FEW = 3  # lines: what is shorter is no column
+SUPERSCRIPT = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ def pieces_of(characters: Iterable[tuple[str, float, float, float, float]]) -> l
         tall = d - b
         if tall <= 0:
             continue
+        if character.isascii() and character.isdigit() and run and run[-1].isalnum():
+            raised = tall < _RAISED * size and d < bottom - (1 - _RAISED) * size / 2 and a - right < _WORD_GAP * size
+            character = character.translate(SUPERSCRIPT) if raised else character
         same = min(d, bottom) - max(b, top) > 0.5 * min(tall, size or tall)
         if not run or not same or a - right > _CELL_GAP * size or a < right - size:
             end()

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from statistics import median
 
 import regex
@@ -21,6 +22,7 @@ _HANGING = (0.4, 4.0)  # sizes that the lines of a bullet point stand further in
 _FULL = 1.3  # sizes that a full line may lack, for a mark that may not begin the next one
 _NARROW = 0.6  # sizes: a letter or a figure, which are not parted from those beside them
 _LONGEST_HEADING = 80  # characters
+_NUMBERS, _BEYOND = 3, 1000  # numbers of a line that may be the page's, and how far they may be from its place
 
 
 def paragraphs_of(pages: Sequence[Sequence[Printed]]) -> tuple[Paragraph, ...]:
@@ -32,21 +34,30 @@ def _without_running_heads(pages: Sequence[Sequence[Printed]]) -> list[Sequence[
     """Without the lines at head and foot that other pages print too, whatever number stands in them."""
     ends = [{*range(min(_EDGE, len(page))), *range(max(0, len(page) - _EDGE), len(page))} for page in pages]
     counts: Counter[tuple[str, int]] = Counter()
-    for page, end in zip(pages, ends, strict=True):
-        forms = {_running(page[n]) for n in end}
+    for place, (page, end) in enumerate(zip(pages, ends, strict=True)):
+        forms = set().union(*(_running(page[n], place) for n in end))
         counts.update({(text, height + off) for text, height in forms for off in (-1, 0, 1)})
     least = max(2, -(-len(pages) * 3 // 10))
-    kept: list[Sequence[Printed]] = []
-    for page, end in zip(pages, ends, strict=True):
-        kept.append(
-            [line for n, line in enumerate(page) if n not in end or line.cells or counts[_running(line)] < least]
-        )
-    return kept
+
+    def runs(line: Printed, place: int) -> bool:
+        return not line.cells and any(counts[form] >= least for form in _running(line, place))
+
+    return [
+        [line for n, line in enumerate(page) if n not in end or not runs(line, place)]
+        for place, (page, end) in enumerate(zip(pages, ends, strict=True))
+    ]
 
 
-def _running(line: Printed) -> tuple[str, int]:
-    """What stays the same from page to page: the text without numbers, and about how high it stands."""
-    return regex.sub(r"[0-9一二三四五六七八九十ivxlc]+", "#", line.text), round(line.top / _SAME_HEIGHT)
+def _running(line: Printed, place: int) -> set[tuple[str, int]]:
+    """What may stay the same from page to page: the text, each number as it is or as far as it is from the page's
+    place, and about how high it stands. So the number of a page is told from a figure, which changes otherwise."""
+    text = regex.sub(r"(?<=第)[一二三四五六七八九十百]+(?=页)|^[-\s]*[ivxlc]+[-\s]*$", "#", line.text.strip())
+    parts = regex.split(r"(?<![0-9])([0-9]{1,6})(?![0-9])", text)  # every second one is a number
+    ways = [
+        (part, f"#{int(part) - place}") if n % 2 and n < 2 * _NUMBERS and int(part) < place + _BEYOND else (part,)
+        for n, part in enumerate(parts)
+    ]
+    return {("".join(way), round(line.top / _SAME_HEIGHT)) for way in product(*ways)}
 
 
 def _paragraphs(pages: Sequence[Sequence[Printed]]) -> Iterator[Paragraph]:

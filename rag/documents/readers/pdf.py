@@ -4,6 +4,8 @@ A page that has pictures in the place of text (a scan) is read by OCR, where the
 """
 
 import ctypes
+import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,10 +19,15 @@ from rag.errors import ProtectedFileError, ScanError
 
 _PASSWORD = 4  # FPDF_ERR_PASSWORD
 _FEW = 20  # characters: a page number, a stamp; a page with no more than that may be a picture of its text
+_TILTED = 10.0  # degrees from the nearest quarter turn: a watermark
 _LARGE = 0.3  # of the page: what its pictures cover where they are the page
 _EMPTY_TITLES = regex.compile(
     r"^(?:untitled|\(?anonymous\)?|无标题|microsoft \w+ - .*|.*\.(?:docx?|pptx?|xlsx?|indd|qxd|tex|wps|pdf))$", regex.I
 )
+
+Box = tuple[float, float, float, float]
+Placed = tuple[str, float, float, float, float]
+"""(character, left, top, right, bottom), from the top left corner."""
 
 
 def read(source: Source) -> Iterator[Part | ScanError]:
@@ -126,38 +133,59 @@ def _pieces(document: Any, index: int) -> tuple[list[Piece] | None, bool]:
         page = document[index]
     except pypdfium2.PdfiumError:
         return None, False
-    pieces = pieces_of(characters_of(page))
+    pieces = pieces_of(_as_read(page))
     scan = is_scan(page, pieces)
     page.close()
     return pieces, scan
 
 
-def characters_of(page: Any) -> list[tuple[str, float, float, float, float]]:
-    """(character, left, top, right, bottom) as the file has them, from the top left corner of the page as it is
-    shown."""
+def characters_of(page: Any) -> list[Placed]:
+    """As the file has them, from the top left corner of the page as it is shown."""
+    turned, size = page.get_rotation(), page.get_size()
+    return [(character, *_upright(box, turned, size)) for character, box, _ in _characters(page)]
+
+
+def _as_read(page: Any) -> list[Placed]:
+    """As the file has them, each turned upright: tables stand on their side on pages that do not. What is printed
+    otherwise than most of the page comes below it. What is tilted, a watermark, is left out."""
+    groups: defaultdict[int, list[tuple[str, Box]]] = defaultdict(list)
+    quarter = 0
+    for character, box, angle in _characters(page):
+        if not character.isspace():  # PDFium makes up blanks, which have no angle
+            quarter = round(angle / 90)
+            if abs(angle - 90 * quarter) > _TILTED:
+                continue
+        groups[-quarter % 4].append((character, box))
+    size = page.get_size()
+    sizes = (size, size[::-1]) if page.get_rotation() % 180 == 0 else (size[::-1], size)  # upright, on its side
+    found: list[Placed] = []
+    for place, quarter in enumerate(sorted(groups, key=lambda one: -len(groups[one]))):
+        below = place * 2 * max(size)
+        for character, box in groups[quarter]:
+            left, top, right, bottom = _upright(box, 90 * quarter, sizes[quarter % 2])
+            found.append((character, left, top + below, right, bottom + below))
+    return found
+
+
+def _characters(page: Any) -> Iterator[tuple[str, Box, float]]:
+    """(character, its box from the bottom left corner, degrees that it is turned by, with the clock)."""
     import pypdfium2.raw as pdfium
 
     text = page.get_textpage()
-    width, height = page.get_size()
-    turned = page.get_rotation()
-    box, matrix = pdfium.FS_RECTF(), (width, height)
-    found = []
+    box = pdfium.FS_RECTF()
     for index in range(text.count_chars()):
         code = pdfium.FPDFText_GetUnicode(text, index)
-        if not pdfium.FPDFText_GetLooseCharBox(text, index, ctypes.byref(box)):
-            continue
-        found.append((_character(code), *_upright((box.left, box.bottom, box.right, box.top), turned, matrix)))
+        if pdfium.FPDFText_GetLooseCharBox(text, index, ctypes.byref(box)):
+            angle = math.degrees(pdfium.FPDFText_GetCharAngle(text, index))
+            yield _character(code), (box.left, box.bottom, box.right, box.top), angle
     text.close()
-    return found
 
 
 def _character(code: int) -> str:
     return chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else " "
 
 
-def _upright(
-    box: tuple[float, float, float, float], turned: int, size: tuple[float, float]
-) -> tuple[float, float, float, float]:
+def _upright(box: Box, turned: int, size: tuple[float, float]) -> Box:
     """(left, top, right, bottom) from the top left corner of the page as it is shown."""
     left, bottom, right, top = box
     width, height = size

@@ -64,12 +64,14 @@ def parse_address(text: str) -> MilvusAddress:
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         where = f"{host}:{parts.port or 19530}"
     except ValueError:
+        shown, secret = _without_password(text), "@" in text
         raise SettingError(
             name="RAG_STORE",
-            problem_en=f"{_without_password(text)} is no address of a store; write milvus://HOST:PORT, or the path of "
-            "a folder. docs/scaling.md has the settings that may follow.",
-            problem_zh=f"{_without_password(text)} 不是库的地址；请写作 milvus://主机:端口，或文件夹路径。"
-            "可用的参数见 docs/scaling.md。",
+            problem_en=f"{shown} is no address of a store; write milvus://HOST:PORT, or the path of a folder. "
+            f"{'In a password / is written %2F and @ is written %40. ' if secret else ''}"
+            "docs/scaling.md has the settings that may follow.",
+            problem_zh=f"{shown} 不是库的地址；请写作 milvus://主机:端口，或文件夹路径。"
+            f"{'密码中的 / 写作 %2F，@ 写作 %40。' if secret else ''}可用的参数见 docs/scaling.md。",
         ) from None
     user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
     return MilvusAddress(
@@ -83,4 +85,4 @@ def parse_address(text: str) -> MilvusAddress:
 
 
 def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@]*@", "//***@", text)
+    return re.sub(r"//.*@", "//***@", text)  # also of a password with "/" or "@" in it, which is what is wrong then

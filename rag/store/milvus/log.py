@@ -79,6 +79,8 @@ class State:
 
     def under(self, path: str) -> list[int]:
         """Keys of the documents of `path` and of the files within it."""
+        if not path:  # within which every absolute path would lie
+            return []
         inner = f"{path}/"
         return [key for at, keys in self.by_path.items() if at == path or at.startswith(inner) for key in keys]
 
