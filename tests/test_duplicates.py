@@ -19,6 +19,7 @@ from rag.duplicates import near_duplicates
 from rag.ingest import ingest
 from rag.mcp import answer_text
 from rag.server.completion import reply, without_marks
+from rag.server.links import source_url
 from rag.server.settings import ServerSettings
 from rag.settings import Settings
 from rag.store import open_store
@@ -160,12 +161,13 @@ def test_a_chat_completion_names_them(settings: Settings) -> None:
     answer = with_places(asked(settings), ALSO_SHOWN + 1)
     sent = reply(answer, "http://here", True, (3, 5))
     (line,) = [line for line in sent.content.splitlines() if line.startswith("1. ")]
-    assert " · 另见 [转载](http://here/source/d?start=0&end=4#cited) · x0\\.txt" in line.replace(".txt", "\\.txt")
+    place = source_url("http://here", answer.citations[0].also_in[0])
+    assert f" · 另见 [转载]({place}) · x0\\.txt" in line.replace(".txt", "\\.txt")
     assert line.endswith("；及另外 1 篇")
     assert without_marks(sent.content) == answer.text
     found = sent.context.citations[0].also_in
     assert [one.filepath for one in found] == [f"x{n}.txt" for n in range(ALSO_SHOWN + 1)]
-    assert (found[0].content, found[0].url) == ("智新科技", "http://here/source/d?start=0&end=4#cited")
+    assert (found[0].content, found[0].url) == ("智新科技", place)
 
 
 def test_the_server_sends_them(settings: Settings) -> None:
@@ -178,3 +180,15 @@ def test_the_server_sends_them(settings: Settings) -> None:
     assert {citation["path"], *(one["path"] for one in citation["also_in"])} == {"a.txt", "b.txt", "c.txt"}
     sent = message["context"]["citations"][0]["also_in"]
     assert [one["content"] for one in sent] == [one["quote"] for one in citation["also_in"]]
+
+
+def test_of_what_stands_everywhere_some_places_are_named(settings: Settings, tmp_path: Path) -> None:
+    """And as many passages are found as are asked for, also more than a search proposes by itself."""
+    for n in range(120):
+        (tmp_path / f"{n}.txt").write_text(f"第{n}期简报\n\n{SENTENCE}\n", "utf-8")
+    put_in(settings, FakeEmbedder(), *(tmp_path / f"{n}.txt" for n in range(120)))
+    assert 100 <= len(places_of(asked(settings))) <= 101
+    embedder = FakeEmbedder()
+    with open_store(settings.store, fingerprint_of(embedder)) as store:
+        found = LocalAssistant(store, embedder, settings).search(QUESTION, 90)
+    assert len(found) == len({hit.passage.id for hit in found}) == 90

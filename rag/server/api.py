@@ -1,17 +1,19 @@
 """Our own routes: /ask gives an Answer, /search the passages found; and what probes and Prometheus ask for."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import State
 
 from rag.filters import Filters, filter_of
 from rag.server.body import Body
 from rag.server.describe import FILTERS, MODE, bearer, problems
 from rag.server.links import base_url, source_url
 from rag.server.metrics import CONTENT_TYPE
-from rag.server.service import Facts, Serviced
+from rag.server.service import Facts, Service, Serviced, while_connected
 from rag.types import Answer, Citation, Hit, Mode, Turn
 
 router = APIRouter(dependencies=[Depends(bearer)])
@@ -65,11 +67,12 @@ class Found:
 
 
 @router.post("/ask", response_model=None, responses=problems(422) | {200: {"model": Answer}}, tags=["Questions"])
-async def ask(body: AskBody, service: Serviced, facts: Facts) -> Response:
+async def ask(body: AskBody, request: Request, service: Serviced, facts: Facts) -> Response:
     """Answer with sentences of the documents; the same JSON as `rag ask --json` prints."""
     history = [Turn(turn.role, turn.text) for turn in body.history]
     filters = filter_of(body.filters)
-    answer = await service.read(lambda: service.ask(body.question, history, body.mode, filters, facts))
+    asked = service.read(lambda: service.ask(body.question, history, body.mode, filters, facts))
+    answer = await while_connected(request, asked)
     return Response(answer.to_json(), media_type="application/json")
 
 
@@ -84,7 +87,8 @@ async def search(body: SearchBody, request: Request, service: Serviced, facts: F
         return FoundPassage(hit.score, citation, source_url(base, citation), hit.dense_rank, hit.lexical_rank)
 
     filters = filter_of(body.filters)
-    hits = await service.read(lambda: service.assistant.find(body.question, body.k, filters))
+    searched = service.read(lambda: service.assistant.find(body.question, body.k, filters))
+    hits = await while_connected(request, searched)
     return Found([found(hit, citation) for hit, citation in hits])
 
 
@@ -99,10 +103,19 @@ async def healthz() -> Health:
 
 
 @probes.get("/readyz", responses=problems())
-async def readyz(service: Serviced) -> Health:
+async def readyz(request: Request, service: Serviced) -> Health:
     """Whether questions are answered: the store can be read, and the queue has room."""
-    await service.read(service.store.passage_count)
+    await asyncio.shield(_check(request.app.state, service))
     return Health()
+
+
+def _check(state: State, service: Service) -> asyncio.Task[int]:
+    """The one check that all wait for who ask meanwhile: without a key nobody can fill the queue."""
+    pending: asyncio.Task[int] | None = getattr(state, "check", None)
+    if pending is None or pending.done():
+        pending = state.check = asyncio.create_task(service.read(service.store.passage_count))
+        pending.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be waiting any more
+    return pending
 
 
 @probes.get(

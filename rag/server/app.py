@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -29,6 +29,8 @@ from rag.server.worker import Worker
 from rag.store import open_store
 from rag.types import Embedder, Reader
 from rag.weights import own_weights
+
+REFRESH_SECONDS = 60.0
 
 _DESCRIPTION = (
     "Ask your own documents; get the exact sentences, and see where they stand. Offsets count code points throughout."
@@ -103,8 +105,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await asyncio.to_thread(service.uploads.clear)
     await service.read(lambda: service.assistant.search("?", 1))  # loads the indexes: the first question need not wait
     log("started", documents=service.store.document_count(), generation=service.store.generation)
+    refreshing = asyncio.create_task(_refresh(service))
     yield
+    refreshing.cancel()
     await service.pictures.close()
     for close in (service.writing.close, service.reading.close, service.store.close):
         await asyncio.to_thread(close)
     log("stopped")
+
+
+async def _refresh(service: Service) -> None:
+    """Look at the store now and then: a reader holds on to what it saw last, and meanwhile no writer can empty its log.
+
+    Not to be told of what fails: the next question is."""
+    while True:
+        await asyncio.sleep(REFRESH_SECONDS)
+        with suppress(RagError):
+            await service.read(lambda: None)

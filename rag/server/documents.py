@@ -21,6 +21,7 @@ from rag.ingest import Progress, Stage
 from rag.server import problems, refusals
 from rag.server.describe import EVENTS, bearer
 from rag.server.describe import problems as told
+from rag.server.links import CHECK, fits
 from rag.server.service import Service, Serviced, event_stream
 from rag.server.uploads import IngestOutcome, safe_name
 from rag.types import Document, DocumentSummary, Facts
@@ -28,6 +29,9 @@ from rag.types.facts import facts_of
 from rag.validation import in_chinese
 
 router = APIRouter(prefix="/documents", tags=["Documents"], dependencies=[Depends(bearer)])
+
+QUIET_SECONDS = 15.0
+"""After which a stream of events says that it lives: a proxy cuts what is quiet for a minute."""
 
 _BATCH = 256  # passages asked for at once
 _KINDS = ("multipart/form-data", "application/json")
@@ -111,10 +115,13 @@ async def show_page(
     service: Serviced,
     start: Annotated[int, Query(ge=0, le=2**53)] = 0,
     end: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    check: Annotated[str | None, CHECK] = None,
 ) -> Response:
     """A page of a PDF or a picture as it is printed, with [start, end) of the document's text marked on it. 404 where
-    the file no longer lies where it was read, or has changed."""
+    the file no longer lies where it was read, or has changed, or `check` does not fit."""
     document = await service.read(lambda: found_document(service, document_id))
+    if check is not None and not fits(document.text, start, end, check):
+        raise refusals.NotFoundError(what="page")
     drawn = await service.pictures.page(document, number, start, end)
     headers = {} if drawn.marked_at is None else {"X-Marked-At": f"{drawn.marked_at:.4f}"}
     return Response(drawn.png, media_type="image/png", headers=headers)
@@ -213,7 +220,7 @@ async def _ingest(
 async def _events(
     request: Request, task: asyncio.Task[IngestOutcome], events: asyncio.Queue[str | None]
 ) -> AsyncIterator[str]:
-    while (event := await events.get()) is not None:
+    while (event := await _next(events)) is not None:
         yield event
     try:
         yield f"event: done\ndata: {json.dumps(asdict(task.result()), ensure_ascii=False)}\n\n"
@@ -222,6 +229,13 @@ async def _events(
         yield f"event: error\ndata: {bytes(problems.response(request.scope, told).body).decode()}\n\n"
         if told is not error:
             raise  # into the log
+
+
+async def _next(events: asyncio.Queue[str | None]) -> str | None:
+    try:
+        return await asyncio.wait_for(events.get(), QUIET_SECONDS)
+    except TimeoutError:
+        return ":\n\n"  # a comment, which clients pass over
 
 
 async def _staged(request: Request, service: Service) -> tuple[Path, Facts | None]:

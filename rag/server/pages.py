@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from rag.server.describe import problems as told
 from rag.server.documents import found_document
-from rag.server.links import MARK
+from rag.server.links import CHECK, MARK, fits
 from rag.server.observe import PAGE
 from rag.server.service import Serviced
 from rag.text import has_han
@@ -44,11 +44,12 @@ async def source(
     service: Serviced,
     start: Annotated[int | None, _OFFSET] = None,
     end: Annotated[int | None, _OFFSET] = None,
+    check: Annotated[str | None, CHECK] = None,
 ) -> HTMLResponse:
     """A page that shows a document, scrolled to [start, end) of its text, which is highlighted."""
     document = await service.read(lambda: found_document(service, document_id))
     asked = start is not None and end is not None
-    if start is None or end is None or not start < end <= len(document.text):
+    if start is None or end is None or not fits(document.text, start, end, check):
         start = end = 0  # a link from before the document changed: the page says so
     page = _ENVIRONMENT.get_template("source.html.j2").render(
         document=document,

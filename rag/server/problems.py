@@ -1,5 +1,6 @@
 """How an error is told: as RFC 9457 problem details, under /v1 as OpenAI does."""
 
+import logging
 from http import HTTPStatus
 
 from fastapi import Request
@@ -20,6 +21,7 @@ from rag.errors import (
     StoreFullError,
     StoreLockedError,
 )
+from rag.server.logs import log
 from rag.server.refusals import InternalError, RefusalError, SpaceError, StoreBusyError, StoreUnavailableError
 from rag.validation import in_chinese
 
@@ -91,15 +93,17 @@ def public(error: RagError) -> RagError:
 
 def response(scope: Scope, error: RagError) -> JSONResponse:
     """The answer to the request of `scope` that tells `error`, in the language the client asks for."""
-    error = public(error)
-    status, code, wait = refusal_of(error)
+    told = public(error)
+    status, code, wait = refusal_of(told)
+    if told is not error or (status >= 500 and not isinstance(error, RefusalError)):
+        log(str(error), logging.ERROR, request_id=scope.get("state", {}).get("request_id", ""))
     if is_openai(scope) and status == 422:
         status = 400  # as OpenAI does
     headers = {"Retry-After": str(wait)} if wait else {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="rag", charset="UTF-8"' if _opens(scope) else 'Bearer realm="rag"'
-    param = error.facts.get("param")
-    return _shaped(scope, status, code, error.message(language(scope)), headers, str(param) if param else None)
+    param = told.facts.get("param")
+    return _shaped(scope, status, code, told.message(language(scope)), headers, str(param) if param else None)
 
 
 def _shaped(

@@ -61,6 +61,12 @@ class FileOfSeveralError(RefusalError):
     zh = "{path} 含 {count} 篇文档，如要全部移除，请加 ?all=true。"
 
 
+class ClientGoneError(RefusalError):
+    status, code = 408, "client_gone"
+    en = "The client went away before there was an answer."
+    zh = "客户端在得到回答之前已断开。"
+
+
 class BodySlowError(RefusalError):
     status, code = 408, "body_slow"
     en = "The request did not arrive in time."

@@ -1,8 +1,9 @@
 """What the routes work with, and how a question is put to it."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.responses import StreamingResponse
@@ -11,12 +12,14 @@ from rag.assistant import LocalAssistant
 from rag.server.keys import KeyFile
 from rag.server.metrics import Metrics
 from rag.server.pictures import Pictures
-from rag.server.refusals import HistoryTooLongError
+from rag.server.refusals import ClientGoneError, HistoryTooLongError
 from rag.server.settings import ServerSettings
 from rag.server.uploads import Uploads
 from rag.server.worker import Worker
 from rag.store import AnyStore
 from rag.types import Answer, Embedder, Filter, Mode, Turn
+
+POLL_SECONDS = 0.5
 
 Result = TypeVar("Result")
 
@@ -63,6 +66,18 @@ class Service:
         if "cached" in answer.timings_ms:
             facts["cached"] = True
         return answer
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """What `work` comes to, which is cancelled where the client goes away meanwhile. Raises ClientGoneError."""
+    task = asyncio.create_task(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=POLL_SECONDS))[0]:
+            if await request.is_disconnected():
+                raise ClientGoneError()
+        return task.result()
+    finally:
+        task.cancel()
 
 
 def event_stream(events: AsyncIterator[str]) -> StreamingResponse:

@@ -11,7 +11,7 @@ from rag.server.completion import Reply, reply, without_marks
 from rag.server.describe import EVENTS, bearer, openai_errors
 from rag.server.links import base_url
 from rag.server.refusals import ModelUnknownError
-from rag.server.service import Facts, Serviced, event_stream
+from rag.server.service import Facts, Serviced, event_stream, while_connected
 from rag.types import Turn
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=[Depends(bearer)])
@@ -48,7 +48,7 @@ async def complete(body: ChatRequest, request: Request, service: Serviced, facts
         *asked, told = service.embedder.count_tokens([*(turn.text for turn in history), question, answer.text])
         return reply(answer, base, sources, (sum(asked), told))
 
-    found = await service.read(job)
+    found = await while_connected(request, service.read(job))
     if not body.stream:
         return JSONResponse(found.completion().model_dump(mode="json"))
     include_usage = bool(body.stream_options and body.stream_options.include_usage)

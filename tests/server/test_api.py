@@ -2,18 +2,23 @@
 
 import json
 import logging
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from rag.assistant import LocalAssistant, fingerprint_of
+from rag.errors import StoreCorruptError
+from rag.server.links import check_of, source_url
 from rag.server.logs import JsonFormatter
 from rag.store import open_store
-from rag.types import Filter, Turn
+from rag.types import Citation, Filter, Turn
 from tests.conftest import FakeEmbedder
 from tests.server.conftest import EVIL, SALES, SENTENCE, make_settings
-from tests.server.running import Running, serving
+from tests.server.running import Running, put_in, serving, until
 
 
 @pytest.fixture
@@ -93,7 +98,20 @@ def test_search_gives_passages_that_can_be_opened(http) -> None:
     citation = found[0]["citation"]
     text = http.get(f"/documents/{citation['document_id']}").json()["text"]
     assert text[citation["start"] : citation["end"]] == citation["quote"]
-    assert http.get(found[0]["url"]).status_code == 200
+    page = http.get(found[0]["url"])
+    assert page.status_code == 200
+    assert "<mark" in page.text
+
+
+def test_a_link_marks_nothing_where_its_quote_no_longer_stands(http) -> None:
+    citation = http.post("/ask", json={"question": SALES}).json()["citations"][0]
+    span = {"start": citation["start"], "end": citation["end"]}
+    for check, fits in (({}, True), ({"check": check_of(citation["quote"])}, True), ({"check": "0000abcd"}, False)):
+        page = http.get(f"/source/{citation['document_id']}", params=span | check)
+        assert (f">{citation['quote']}</mark>" in page.text) is fits
+        assert ('role="status"' in page.text) is not fits
+    moved = source_url("", Citation(**{**citation, "start": citation["start"] + 1, "end": citation["end"] + 1}))
+    assert "<mark" not in http.get(moved).text
 
 
 def test_the_page_of_a_document_interprets_nothing_of_it(http) -> None:
@@ -186,8 +204,6 @@ def test_other_origins_are_let_in_only_where_they_are_set(tmp_path: Path, http) 
 
 
 def test_a_full_queue_says_so_and_comes_back(tmp_path: Path) -> None:
-    import threading
-
     gate = threading.Event()
     settings = make_settings(tmp_path, max_questions=2)
 
@@ -215,6 +231,63 @@ def test_a_full_queue_says_so_and_comes_back(tmp_path: Path) -> None:
             thread.join()
         assert sorted(found) == [200] * 3 + [503] * 7
         assert http.post("/ask", json={"question": SALES}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/ask", "/search", "/v1/chat/completions"])
+def test_a_client_that_goes_away_takes_its_question_along(fake: Running, http, monkeypatch, path: str) -> None:
+    gate = threading.Event()
+    embed = FakeEmbedder.embed_questions
+    monkeypatch.setattr(FakeEmbedder, "embed_questions", lambda *given: [gate.wait(20), embed(*given)][1])
+    body = json.dumps({"question": "谁?", "model": "rag", "messages": [{"role": "user", "content": "谁?"}]})
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(http.post, "/ask", json={"question": f"{path}?"})  # not in the cache
+        until(lambda: "rag_pending_questions 1.0" in http.get("/metrics").text)
+        with socket.create_connection(("127.0.0.1", fake.port)) as connection:
+            connection.sendall(f"{head}Content-Length: {len(body.encode())}\r\n\r\n{body}".encode())
+            until(lambda: "rag_pending_questions 2.0" in http.get("/metrics").text)
+        try:
+            until(lambda: "rag_pending_questions 1.0" in http.get("/metrics").text, 5)
+        finally:
+            gate.set()
+        assert first.result().status_code == 200
+
+
+def test_probes_take_no_more_than_one_place_in_the_queue(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    class Slow(FakeEmbedder):
+        def embed_questions(self, texts):
+            gate.wait(20)
+            return super().embed_questions(texts)
+
+    gate.set()
+    settings = make_settings(tmp_path, max_questions=3)
+    with serving(settings, Slow()) as running, running.client() as http, ThreadPoolExecutor(12) as pool:
+        gate.clear()
+        asked = [pool.submit(http.post, "/ask", json={"question": SALES})]
+        until(lambda: "rag_pending_questions 1.0" in http.get("/metrics").text)
+        probed = [pool.submit(http.get, "/readyz") for _ in range(10)]
+        until(lambda: "rag_pending_questions 1.0" not in http.get("/metrics").text)
+        asked.append(pool.submit(http.post, "/ask", json={"question": SALES}))
+        until(lambda: "rag_pending_questions 3.0" in http.get("/metrics").text)
+        gate.set()
+        assert {one.result().status_code for one in [*asked, *probed]} == {200}
+
+
+def test_a_server_that_idles_follows_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.server.app.REFRESH_SECONDS", 0.05)
+    settings = make_settings(tmp_path)
+    with serving(settings, FakeEmbedder()) as running, running.client() as http:
+
+        def generation() -> str:
+            return next(line for line in http.get("/metrics").text.splitlines() if line.startswith("rag_store_gen"))
+
+        for name in ("a", "b"):
+            before = generation()
+            (tmp_path / f"{name}.txt").write_text(f"{name} 厂的消息\n{name} 厂去年生产水泵三百台。\n", "utf-8")
+            put_in(settings, FakeEmbedder(), tmp_path / f"{name}.txt")
+            until(lambda: generation() != before)  # noqa: B023
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[dict]:
@@ -277,6 +350,28 @@ def test_an_error_of_the_server_is_logged_and_told_without_its_details(tmp_path:
     assert len(failures) == 2
     assert "secret detail" in failures[0]["traceback"]
     assert failures[0]["request_id"] == answer.json()["request_id"]
+
+
+def test_why_the_store_cannot_be_used_is_for_the_log(tmp_path: Path, caplog) -> None:
+    class Broken(FakeEmbedder):
+        broken = False
+
+        def embed_questions(self, texts):
+            if self.broken:
+                raise StoreCorruptError(path="/secret/place", reason="torn page")
+            return super().embed_questions(texts)
+
+    embedder = Broken()
+    with caplog.at_level(logging.INFO, "rag.server"), serving(make_settings(tmp_path), embedder) as running:
+        embedder.broken = True
+        with running.client() as http:
+            answer = http.post("/ask", json={"question": SALES})
+            http.post("/ask", json={"question": "长" * 2001})
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert "secret" not in answer.text
+    (line,) = [line for line in logged(caplog) if line["level"] == "error"]
+    assert line["event"].startswith("/secret/place: the store cannot be read (torn page)")
+    assert line["request_id"] == answer.headers["x-request-id"]
 
 
 def test_the_examples_of_the_description_fit_it_and_work(http) -> None:

@@ -220,7 +220,7 @@ def test_sentences_beside_an_abstention_are_listed_apart_and_not_taken_for_histo
     assert headed == f"**{heading}**"
     first, second = listed.splitlines()
     assert first.startswith("1. 去年销量 达到\\*\\*53万套。 · [公告")
-    assert first.endswith("](http://here/source/d?start=4&end=16#cited) · a.txt L3 · 2024-01-25 · 31%")
+    assert first.endswith("](http://here/source/d?start=4&end=16&check=584a13ed#cited) · a.txt L3 · 2024-01-25 · 31%")
     assert second == first.replace("1. ", "2. ", 1)
     assert "](javascript:" not in listed
     assert reason.startswith(("没有答案：", "No answer: "))

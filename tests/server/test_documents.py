@@ -3,6 +3,7 @@
 import errno
 import json
 import threading
+import time
 from pathlib import Path
 
 import httpx2
@@ -175,6 +176,16 @@ def test_progress_comes_as_events(running: Running, http) -> None:
         busy = upload(http, ("c.txt", NEW), headers={"Accept": "text/event-stream"})
     assert busy.text.startswith("event: error\n")
     assert json.loads(busy.text.split("data: ")[1])["code"] == "store_busy"
+
+
+def test_a_stream_says_that_it_lives_while_nothing_happens(http, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_in = Uploads.take_in
+    monkeypatch.setattr("rag.server.documents.QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(Uploads, "take_in", lambda *given: [time.sleep(0.3), take_in(*given)][1])
+    told = upload(http, ("a.txt", NEW), headers={"Accept": "text/event-stream"}).text.split("\n\n")
+    assert told[0] == told[1] == ":"
+    assert told[-2].startswith("event: done\n")
+    assert any(one.startswith("event: progress\n") for one in told)
 
 
 def test_while_another_process_writes_uploads_are_told_to_wait_and_questions_go_on(running: Running, http) -> None:

@@ -3,6 +3,7 @@
 import base64
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -351,6 +352,102 @@ def test_files_are_dropped_on_the_page(opened: Open) -> None:
     expect(page.locator(".uploads .trouble")).to_contain_text("未能添加：图.exe：程序，无法读取")
 
 
+def test_a_dropped_folder_is_walked_and_a_file_that_is_gone_is_named(opened: Open, tmp_path: Path) -> None:
+    folder = tmp_path / "年报"
+    for name in ("甲.txt", "内/乙.txt", "内/深/甲.txt", ".git/丙.txt", "内/.丁.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{name}的消息\n{name}说，去年生产水泵{len(name)}百台。\n", "utf-8")
+    with serving(make_settings(tmp_path), FakeEmbedder()) as running:
+        page = opened(url=running.url)
+        expect(page.locator("#held")).to_contain_text(" 6 ")
+        session = page.context.new_cdp_session(page)
+
+        def drop(*paths: Path) -> None:
+            data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+            for kind in ("dragEnter", "dragOver", "drop"):
+                session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+
+        drop(folder)
+        expect(page.locator(".uploads .added")).to_have_count(3, timeout=30_000)
+        told = set(page.locator(".uploads li").all_inner_texts())
+        second = told - {"已添加 甲.txt", "已添加 乙.txt"}  # of the same name
+        assert second in ({"已添加 年报_甲.txt"}, {"已添加 年报_内_深_甲.txt"})
+        held: list[Route] = []
+        page.route("**/documents", lambda route: held.append(route))
+        drop(folder / "甲.txt", folder / "内" / "乙.txt")
+        page.locator(".under-way").wait_for()
+        (folder / "内" / "乙.txt").unlink()
+        held[0].continue_()
+        expect(page.locator(".uploads .trouble")).to_have_text("未能添加：乙.txt 已无法读取，请确认它还在原处。")
+        page.context.close()
+
+
+def test_what_of_an_archive_was_not_taken_in_stands_below_what_was(opened: Open, tmp_path: Path) -> None:
+    good = {"好.txt": "厂里的消息\n该厂去年生产水泵三百台。\n".encode()}
+    bad = {f"{n}.bin": b"\0\1" * 50 for n in range(7)}
+    for name, files in (("半.zip", good | bad), ("坏.zip", {"0.bin": bad["0.bin"]})):
+        with zipfile.ZipFile(tmp_path / name, "w") as made:
+            for inner, data in files.items():
+                made.writestr(inner, data)
+    with serving(make_settings(tmp_path), FakeEmbedder()) as running:
+        page = opened(url=running.url)
+        page.locator("#documents").click()
+        page.set_input_files("#files", [tmp_path / "半.zip", tmp_path / "坏.zip"])
+        expect(page.locator(".uploads .trouble").last).to_contain_text("坏.zip", timeout=60_000)
+        told = page.locator(".uploads li").all_inner_texts()
+        assert told[0] == "已添加 半.zip"
+        assert [line.partition("：")[0] for line in told[1:6]] == [f"半.zip/{n}.bin" for n in range(5)]
+        assert told[6] == "以及另外 2 个"
+        assert told[7].startswith("未能添加：坏.zip/0.bin：")
+        assert len(told) == 8
+        page.context.close()
+
+
+MADE = "𠮷野的蓝鲸工厂去年一共生产了七百二十一台潜水泵。"
+
+
+def test_a_citation_of_a_document_that_has_changed_is_told_as_such(opened: Open, tmp_path: Path) -> None:
+    question = "蓝鲸工厂去年生产了多少台潜水泵？"
+    with serving(make_settings(tmp_path), FakeEmbedder()) as running, running.client() as http:
+
+        def put_text(text: str) -> None:
+            assert http.post("/documents", json={"name": "蓝鲸.txt", "text": text}).status_code == 200
+
+        put_text(f"🐳蓝鲸工厂\n{MADE}\n")
+        page = opened(url=running.url)
+        links = []
+        for number, text in enumerate(("", f"🐳蓝鲸工厂\n厂长🐳说，欢迎大家都来参观。\n{MADE}\n")):
+            if text:
+                put_text(text)
+            put(page, question)
+            exchange = page.locator(".exchange").nth(number)
+            mark = exchange.locator("li", has_text=MADE).first.locator(".mark")
+            mark.hover()
+            expect(page.locator("#preview mark")).to_have_text(MADE)
+            mark.click()
+            expect(page.locator("#pane mark.here")).to_have_text(MADE)
+            links.append(page.locator("#pane header a").get_attribute("href"))
+            assert f">{MADE}</mark>" in http.get(links[-1]).text
+            page.keyboard.press("Escape")
+        mark = page.locator(".exchange").first.locator("li", has_text=MADE).first.locator(".mark")
+        mark.hover()
+        expect(page.locator("#preview .trouble")).to_contain_text("在回答之后已更改")
+        mark.click()
+        expect(page.locator("#pane [role=alert]")).to_contain_text("在回答之后已更改")
+        assert page.locator("#pane mark").count() == 0
+        assert "<mark" not in http.get(links[0]).text
+        check_access(page)
+        page.locator("#language").click()
+        expect(page.locator("#pane [role=alert]")).to_contain_text("has changed since the answer")
+        page.keyboard.press("Escape")
+        page.locator("#documents").click()
+        page.locator(".documents .title", has_text="蓝鲸").click()
+        page.locator("#pane .text").wait_for()
+        assert page.locator("#pane [role=alert]").count() == 0
+        assert 'role="status"' not in http.get(page.locator("#pane header a").get_attribute("href")).text
+        page.context.close()
+
+
 def test_keyboard_alone(opened: Open) -> None:
     page = opened(locale="en-GB")
     expect(page.locator("#question")).to_be_focused()
@@ -540,10 +637,19 @@ def test_only_some_documents_are_asked(opened: Open, seeded: Running, locale: st
     page.press("#since", "Tab")
     expect(page.locator("#scope")).to_have_text(f"{said}*/004_* · 2025-07 – …")
     put(page, SALES)
-    page.fill("#until", "2025-7")
+    page.fill("#until", "2025-08")
+    page.press("#until", "Tab")
+    expect(page.locator("#scope")).to_have_text(f"{said}*/004_* · 2025-07 – 2025-08")
+    wrong = page.locator("#pane [role=alert]")
+    expect(wrong).to_be_hidden()
+    page.fill("#until", "2025/8")
     page.press("#until", "Tab")
     expect(page.locator("#until")).to_have_attribute("aria-invalid", "true")
+    expect(wrong).to_contain_text("2023-05-17")
+    expect(page.locator("#scope")).to_have_text(f"{said}*/004_* · 2025-07 – …")
     page.fill("#until", "2025-06")
+    page.press("#until", "Tab")
+    expect(wrong).to_be_hidden()
     page.fill("#since", "2025")
     page.press("#since", "Tab")
     put(page, SALES)

@@ -70,6 +70,7 @@ def test_the_sentence_is_marked_where_it_is_printed(http) -> None:
     assert 0.3 < right - left < 0.8
     assert 0.01 < bottom - top < 0.03  # one line of 10.5 points on a page of 842
     assert float(answer.headers["x-marked-at"]) == pytest.approx(top, abs=0.005)
+    assert http.get(where, params=span(document, FACT.sentence) | {"check": "0000abcd"}).status_code == 404
     first = http.get(where, params=span(document, SECTIONS[PAGE - 1][1][0].sentence))
     assert float(first.headers["x-marked-at"]) < top - 0.05
     other = http.get(f"/documents/{document['id']}/pages/1", params=span(document, FACT.sentence))

@@ -24,6 +24,7 @@ from rag.documents.readers import (
     xlsx,
 )
 from rag.documents.readers.encoding import decode
+from rag.documents.readers.packed import member, open_packed
 from rag.documents.readers.part import Member, Part, Read, Source, inner_name, reason_of
 from rag.errors import DamagedFileError, DocumentError, FormatUnknownError, LimitError, NotTextError, ProtectedFileError
 
@@ -36,6 +37,35 @@ class Format:
     chinese: str = ""  # where that is another name
 
 
+_TYPES = "[Content_Types].xml"
+_OFFICE = b"application/vnd.openxmlformats-officedocument."
+_WITH_MACROS = {  # or shown at once: what else a document of these is called, and what the libraries open
+    b"application/vnd.ms-word.document.macroEnabled.main+xml": _OFFICE + b"wordprocessingml.document.main+xml",
+    _OFFICE + b"presentationml.slideshow.main+xml": _OFFICE + b"presentationml.presentation.main+xml",
+    b"application/vnd.ms-powerpoint.slideshow.macroEnabled.main+xml": _OFFICE + b"presentationml.presentation.main+xml",
+}
+
+
+def _as_usual(read: Read) -> Read:
+    """A reader also of those Office files whose libraries refuse them by what their main part is called alone."""
+
+    def read_as_usual(source: Source) -> Iterator[Part | Member | DocumentError]:
+        with open_packed(source) as packed:
+            said = member(source, packed, _TYPES)
+            usual = said
+            for unusual, known in _WITH_MACROS.items():
+                usual = usual.replace(unusual, known)
+            if usual != said:
+                out = io.BytesIO()
+                with zipfile.ZipFile(out, "w") as changed:
+                    for name in dict.fromkeys(packed.namelist()):
+                        changed.writestr(name, usual if name == _TYPES else member(source, packed, name))
+                source = replace(source, data=out.getvalue())
+        yield from read(source)
+
+    return read_as_usual
+
+
 PLAIN = Format("text", (".txt", ".text", ".log"), text.read)
 MARKDOWN = Format("Markdown", (".md", ".markdown"), markdown.read)
 HTML = Format("HTML", (".html", ".htm", ".xhtml"), html.read)
@@ -45,8 +75,8 @@ JSON_LINES = Format("JSON Lines", (".jsonl", ".ndjson"), records.read_lines)
 MAIL = Format("e-mail", (".eml",), mail.read, "电子邮件")
 PDF = Format("PDF", (".pdf",), pdf.read)
 PICTURE = Format("picture", (".png", ".jpg", ".jpeg", ".tif", ".tiff"), picture.read, "图片")
-WORD = Format("Word", (".docx", ".docm"), docx.read)
-SLIDES = Format("PowerPoint", (".pptx", ".pptm", ".ppsx"), pptx.read)
+WORD = Format("Word", (".docx", ".docm"), _as_usual(docx.read))
+SLIDES = Format("PowerPoint", (".pptx", ".pptm", ".ppsx"), _as_usual(pptx.read))
 EXCEL = Format("Excel", (".xlsx", ".xlsm"), xlsx.read)
 OLDER_EXCEL = Format("Excel", (".xls", ".xlsb", ".ods"), xlsx.read_older)
 EPUB = Format("EPUB", (".epub",), epub.read)
@@ -60,9 +90,12 @@ FORMATS = (
 
 _BY_SUFFIX = {suffix: one for one in FORMATS for suffix in one.suffixes}
 _IN_ZIP = (("word/document.xml", WORD), ("ppt/presentation.xml", SLIDES), ("xl/workbook.xml", EXCEL))
+_NUMBERED_WORD = regex.compile(r"word/document\d+\.xml")  # as Microsoft 365 saves some
 _PDF = b"%PDF-"
+_NO_TEXT = regex.compile(rb"[\0-\x08\x0e-\x1f]")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+_RTF = b"{\\rtf"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HTML = regex.compile(
     rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*)*<(?:!doctype html|html)\b", regex.I | regex.S
@@ -85,12 +118,14 @@ _KINDS = (  # what is known and not read: (first bytes, English, Chinese)
     (b"7z\xbc\xaf", "a 7z archive: unpack it, or save it as zip", "7z 压缩包（请解压，或改存为 zip）"),
     (b"BZh", "a bzip2 archive: unpack it", "bzip2 压缩包（请先解压）"),
     (b"\xfd7zXZ", "an xz archive: unpack it", "xz 压缩包（请先解压）"),
+    (_RTF, "an RTF file: save it as .docx", "RTF 文件（请另存为 .docx）"),
 )
-_NEVER_TEXT = tuple(kind for kind in _KINDS if not kind[0].isascii() or b"\0" in kind[0])
+_NEVER_TEXT = tuple(kind for kind in _KINDS if not kind[0].isascii() or b"\0" in kind[0] or kind[0] == _RTF)
 
 
 _SNIFFED = 1 << 16  # bytes: enough to tell text from what is none
 _LONGEST_CHARACTER = 4  # bytes, in every encoding
+_ENTRY = 128  # bytes of the directory of an older Office file
 
 
 def suffixes() -> tuple[str, ...]:
@@ -104,20 +139,37 @@ def needs_no_library(source: Source) -> bool:
 
 
 def _is_packed(data: bytes) -> bool:
-    return _PDF in data[:1024] or data.startswith((*_ZIP, _OLE, *_PICTURES))
+    return data.startswith((*_ZIP, _OLE, *_PICTURES))
+
+
+def _is_pdf(source: Source) -> bool:
+    """Whether it begins as one, perhaps after what a printer or a server put before it; a text may speak of PDF."""
+    before, mark, _ = source.data[:1024].partition(_PDF)
+    if not mark:
+        return False
+    at_start = not before.strip(b"\xef\xbb\xbf \t\r\n")
+    return at_start or source.suffix == ".pdf" or _NO_TEXT.search(before) is not None or not _is_text(source)
+
+
+def _is_text(source: Source) -> bool:
+    try:
+        _refuse_binary(source)
+    except NotTextError:
+        return False
+    return True
 
 
 def format_of(source: Source) -> Format:
     """By content; where that is text of no marked kind, by name. Raises DocumentError."""
     data = source.data
-    if _PDF in data[:1024]:
-        return PDF
     if data.startswith(_ZIP):
         return _format_of_zip(source)
     if data.startswith(_OLE):
         return _format_of_ole(source)
     if data.startswith(_PICTURES):
         return PICTURE
+    if _is_pdf(source):
+        return PDF
     _refuse_known(source, _NEVER_TEXT)
     try:
         _refuse_binary(source)
@@ -190,8 +242,8 @@ def _format_of_zip(source: Source) -> Format:
             names = set(packed.namelist())
             kind = b""
             if "mimetype" in names:
-                with packed.open("mimetype") as member:
-                    kind = member.read(100)
+                with packed.open("mimetype") as told:
+                    kind = told.read(100)
     except Exception as error:  # noqa: BLE001 - whatever a damaged archive makes of zipfile
         source.damaged(error)
     if b"epub" in kind or "META-INF/container.xml" in names:
@@ -204,12 +256,17 @@ def _format_of_zip(source: Source) -> Format:
             kind="an OpenDocument file: save it as Office or PDF",
             kind_zh="OpenDocument 文件（请另存为 Office 或 PDF）",
         )
+    if _TYPES in names and any(map(_NUMBERED_WORD.fullmatch, names)):
+        return WORD
     return next((one for name, one in _IN_ZIP if name in names), ZIP)
 
 
 def _format_of_ole(source: Source) -> Format:
     def holds(name: str) -> bool:
-        return name.encode("utf-16-le") in source.data
+        """Whether an entry of its directory has this name, which a text may mention."""
+        sought = regex.escape(f"{name}\0".encode("utf-16-le"))
+        starts = (found.start() for found in regex.finditer(sought, source.data))
+        return any(at % _ENTRY == 0 or source.data[at - 2 : at] == b"\0\0" for at in starts)
 
     if holds("EncryptedPackage"):
         raise ProtectedFileError(path=source.path)
@@ -249,7 +306,8 @@ def _parts(source: Source, unpacked: _Unpacked, depth: int) -> Iterator[tuple[st
         source.over("archives within archives", "压缩包嵌套层数", source.limits.nesting)
     for found in _read(source):
         if not isinstance(found, Member):
-            yield source.path, found
+            within = found.facts.get("path") if isinstance(found, DocumentError) else None
+            yield str(within or source.path), found
             continue
         unpacked.add(source, found)
         inner = replace(source, path=f"{source.path}/{inner_name(found.name)}", data=found.data)

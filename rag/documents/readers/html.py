@@ -1,5 +1,6 @@
 """Web pages: trafilatura says which text is the page's own and what it is called, lxml where it stands."""
 
+import codecs
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from rag.text import find_date
 
 _CHARSET = regex.compile(rb"<(?:meta|\?xml)[^<>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]{2,30})", regex.I)
 _FURNITURE = ("nav", "header", "footer", "aside", "form", "menu", "dialog")
+_ROW = regex.compile(r"[:：]| \| ")  # in the words of a row of a table
+_CELLS = regex.compile(r"[，：|\s]|[,:](?=\s)")  # between them
 _SOLID = 25  # characters; a shorter block may stand in the menu as well as in the text
 _DATES = (
     '//meta[@property="article:published_time" or @name="article:published_time"]/@content',
@@ -49,8 +52,8 @@ def parsed(source: Source) -> Any:
 
 
 def html_text(source: Source) -> str:
-    """As the page says that it is encoded, where it says so and that is true; else as any text."""
-    said = _CHARSET.search(source.data[:4096])
+    """As the page says that it is encoded, where it says so and that is true; else, or with a mark, as any text."""
+    said = None if source.data.startswith(codecs.BOM_UTF8) else _CHARSET.search(source.data[:4096])
     if said:
         text = decode_as(source.data, said.group(1).decode())
         if text is not None:
@@ -70,7 +73,7 @@ def _own(source: Source, tree: Any, found: list[Paragraph]) -> list[Paragraph]:
         lxml.html.tostring(tree, encoding="unicode"), include_comments=False, include_tables=True, favor_recall=True
     )
     form = _form(kept or "")
-    solid = [n for n, block in enumerate(found) if len(_form(block.text)) >= _SOLID and _within(block, form)]
+    solid = [n for n, block in enumerate(found) if len(own := _form(block.text)) >= _SOLID and own in form]
     if not solid:
         for element in list(tree.iter(*_FURNITURE)):
             element.drop_tree()
@@ -90,7 +93,11 @@ def _stays(block: Paragraph) -> bool:
 
 
 def _within(block: Paragraph, form: str) -> bool:
-    return bool(own := _form(block.text)) and own in form
+    """Whether it is in what was kept; of a row, which we word otherwise, each cell."""
+    row = block.kind is Kind.ITEM and _ROW.search(block.text) is not None
+    return bool(own := _form(block.text)) and (
+        own in form or (row and all(_form(cell) in form for cell in _CELLS.split(block.text)))
+    )
 
 
 def _form(text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
-from rag.documents.readers.part import tidy
+from rag.documents.readers.part import raised, tidy
 from rag.documents.readers.tables import with_stop
 from rag.text import needs_space
 
@@ -16,7 +16,6 @@ _GUTTER = 0.7  # of the size: the narrowest strip between two columns of text
 _CROSSING = 0.34  # of the lines: titles and figures may run across columns, not more
 _PROSE = 9.0  # sizes: the width that half of a column's lines have at least; cells of a table are narrower
 _FEW = 3  # lines: what is shorter is no column
-SUPERSCRIPT = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,8 @@ def pieces_of(characters: Iterable[tuple[str, float, float, float, float]]) -> l
         if tall <= 0:
             continue
         if character.isascii() and character.isdigit() and run and run[-1].isalnum():
-            raised = tall < _RAISED * size and d < bottom - (1 - _RAISED) * size / 2 and a - right < _WORD_GAP * size
-            character = character.translate(SUPERSCRIPT) if raised else character
+            above = tall < _RAISED * size and d < bottom - (1 - _RAISED) * size / 2 and a - right < _WORD_GAP * size
+            character = raised(character) if above else character
         same = min(d, bottom) - max(b, top) > 0.5 * min(tall, size or tall)
         if not run or not same or a - right > _CELL_GAP * size or a < right - size:
             end()

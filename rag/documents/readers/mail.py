@@ -1,5 +1,6 @@
 """Letters (.eml), with the standard library: who wrote to whom, when and what; what is attached is a file within."""
 
+import codecs
 import email
 import email.policy
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from rag.documents.readers.text import loose_lines
 from rag.errors import EmptyFileError
 
 _SHOWN = ("From", "To", "Cc", "Date")
+_BODIES = ("plain", "html")  # likelier first
+_SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
 
 
 def read(source: Source) -> Iterator[Part | Member]:
@@ -26,20 +29,44 @@ def read(source: Source) -> Iterator[Part | Member]:
     subject = tidy(str(letter["Subject"] or ""))
     head = [Line(f"{name}: {tidy(str(letter[name]))}", 1) for name in _SHOWN if letter[name]]
     paragraphs = [Paragraph((line,), Kind.ITEM, settled=True) for line in head]
-    body = letter.get_body(("plain", "html"))
+    body = letter.get_body(_BODIES)
     if isinstance(body, EmailMessage):
         paragraphs.extend(_body(source, body))
     yield Part(tuple(paragraphs), title=subject, date=_date(letter), loose=True)
-    members = (part for part in letter.iter_attachments() if isinstance(part, EmailMessage))
-    for number, part in enumerate(members, 1):
+    for number, part in enumerate(_attached(letter, body), 1):
         name = part.get_filename() or f"{number}{'.eml' if part.get_content_type() == 'message/rfc822' else ''}"
         yield Member(name, _content(part))
+
+
+def _attached(part: EmailMessage, body: object, *, said: bool = False) -> Iterator[EmailMessage]:
+    """What is neither the letter's text nor the same text in another form, nor part of how either looks.
+
+    `said`: text within has been told in another form.
+    """
+    kind = part.get_content_type()
+    if kind.startswith("multipart/"):
+        alternative = kind == "multipart/alternative"
+        own = part.get_body(_BODIES) if alternative and not said else None
+        if isinstance(own, EmailMessage) and own is not body:
+            yield own
+        for inner in part.iter_parts():
+            if isinstance(inner, EmailMessage):
+                yield from _attached(inner, body, said=said or alternative)
+        return
+    named = part.is_attachment() or part.get_filename() is not None
+    again = said and part.get_content_maintype() == "text" and not named
+    shown = part.get_content_maintype() == "image" and "Content-ID" in part and not part.is_attachment()
+    if part is not body and not again and not shown and kind not in _SIGNATURES:
+        yield part
 
 
 def _body(source: Source, body: EmailMessage) -> Iterator[Paragraph]:
     data = _content(body)
     try:
         if body.get_content_subtype() == "html":
+            said = decode_as(data, body.get_content_charset() or "")
+            if said is not None:  # before what the page says of itself
+                data = codecs.BOM_UTF8 + said.encode("utf-8", "replace")
             for part in html.read(replace(source, data=data)):
                 yield from part.paragraphs
             return

@@ -50,10 +50,13 @@ def shown(value: float, form: str) -> str:
 
 
 def plain(value: float) -> str:
-    """A number without any format, to the twelve digits that a cell is sure of."""
-    if isinstance(value, float):
-        return f"{value:.12g}" if abs(value) < 1e15 else str(value)
-    return str(value)
+    """A number without any format: a whole one in full, another to the digits that a cell is sure of."""
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer():
+        return str(int(value)) if abs(value) < 1e16 else str(value)
+    # Excel keeps fifteen digits; what is small may be the difference of large numbers, and its last digits their noise.
+    return f"{value:.{15 if abs(value) >= 1e6 else 12}g}"
 
 
 @lru_cache(maxsize=1000)

@@ -12,6 +12,10 @@ from rag.errors import DamagedFileError, DocumentError, LimitError
 from rag.text import one_line
 
 _CONTROL = regex.compile(r"[\p{Cc}\p{Cs}--[\t\n]]|[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]", flags=regex.V1)
+_FIGURES = "0123456789+-−"
+_RAISED = str.maketrans(_FIGURES, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+_STOPPED = regex.compile(r"[。！？!?…；;.][”’」』）)\]\"']*$")
+_LABELLED = regex.compile(r"\p{L}[^:：,，。；;]{0,23}(?:：|(?<!\d):)(?!//)\s*\S")
 _SPACES = regex.compile(r"[\p{Zs}\t]+")
 
 
@@ -114,3 +118,15 @@ def tidy(text: str) -> str:
 def numbered(text: str, first: int) -> list[Line]:
     """The lines of `text` that hold something, counted from `first`."""
     return [Line(tidied, number) for number, line in enumerate(text.split("\n"), first) if (tidied := tidy(line))]
+
+
+def raised(text: str) -> str:
+    """Figures that are printed above the line, in signs that say so: the 8 of "10⁸" is no digit of 108. Other text
+    stays."""
+    return text if text.strip(_FIGURES) else text.translate(_RAISED)
+
+
+def breaks_off(line: str, following: str) -> bool:
+    """Whether a typed break ends what is said: behind a sentence, or between entries of a form ("电话：027-1234")."""
+    labelled = _LABELLED.match(line) and _LABELLED.match(following)
+    return labelled is not None or _STOPPED.search(line) is not None

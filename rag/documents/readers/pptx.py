@@ -6,8 +6,10 @@ from typing import Any
 
 from rag.documents.paragraphs import Kind, Line, Paragraph
 from rag.documents.readers.packed import open_packed
-from rag.documents.readers.part import Part, Source, numbered, unless_headed
+from rag.documents.readers.part import Part, Source, numbered, raised, unless_headed
 from rag.documents.readers.tables import rows_as_sentences
+
+_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
 def read(source: Source) -> Iterator[Part]:
@@ -23,12 +25,12 @@ def read(source: Source) -> Iterator[Part]:
         title = slide.shapes.title
         if title is not None:
             level = 1 if number == 1 else 2
-            paragraphs.extend(_lines(title.text_frame.text, number, Kind.HEADING, level))
+            paragraphs.extend(_lines(_text(title.text_frame), number, Kind.HEADING, level))
         for shape in _in_reading_order(slide.shapes):
             if title is None or shape.shape_id != title.shape_id:
                 paragraphs.extend(_shape(shape, number))
         if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
-            paragraphs.extend(_lines(slide.notes_slide.notes_text_frame.text, number, Kind.TEXT))
+            paragraphs.extend(_lines(_text(slide.notes_slide.notes_text_frame), number, Kind.TEXT))
     yield Part(tuple(paragraphs), unit="slide", title=unless_headed(paragraphs, presentation.core_properties.title))
 
 
@@ -46,9 +48,21 @@ def _in_reading_order(shapes: Any) -> list[Any]:
 
 def _shape(shape: Any, number: int) -> Iterator[Paragraph]:
     if shape.has_text_frame:
-        yield from _lines(shape.text_frame.text, number, Kind.ITEM)
+        yield from _lines(_text(shape.text_frame), number, Kind.ITEM)
     elif getattr(shape, "has_table", False) and shape.has_table:
-        yield from rows_as_sentences([(number, [cell.text for cell in row.cells]) for row in shape.table.rows])
+        yield from rows_as_sentences(
+            [(number, [_text(cell.text_frame) for cell in row.cells]) for row in shape.table.rows]
+        )
+
+
+def _text(frame: Any) -> str:
+    return "\n".join("".join(map(_piece, paragraph._p.content_children)) for paragraph in frame.paragraphs)
+
+
+def _piece(run: Any) -> str:
+    properties = run.find(f"{_A}rPr")
+    above = properties is not None and properties.get("baseline", "0")[:1] in set("123456789")
+    return raised(run.text) if above else str(run.text)
 
 
 def _lines(text: str, number: int, kind: Kind, level: int = 0) -> Iterator[Paragraph]:

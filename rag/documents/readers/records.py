@@ -18,13 +18,40 @@ _NAMES = {
     "date": ("date", "published", "published_at", "pub_date", "time", "日期", "发布日期", "时间"),
 }
 _DEEPEST = 100  # lists in lists in lists
+_WRAPPED = 3  # objects around the list of records
+_STATUS = ("code", "msg", "message", "status", "success")  # what an answer of a server says beside them
 
 
 def read(source: Source) -> Iterator[Part]:
-    """One JSON value: a list of records, or one record."""
+    """One JSON value: a list of records, also within an object that is none itself, or one record."""
     value = _parsed(source, text_of(source))
-    records = value if isinstance(value, list) else [value]
+    records = value if isinstance(value, list) else _wrapped(value, _names(source)["text"]) or [value]
     yield from parts_of_records(source, list(enumerate(records, 1)), "R")
+
+
+def _wrapped(value: Any, names: Sequence[str]) -> list[Any]:
+    """The one list of records within an object without a text; empty where there is none, or several.
+
+    Records without a text are rows, of which what stands beside them may say more: they stay where anything does.
+    """
+    if not isinstance(value, Mapping) or _field(value, names) is not None:
+        return []
+    lists: list[list[Any]] = []
+    beside: list[Any] = []
+    level = [value]
+    for _ in range(_WRAPPED):
+        held = [(key, one) for each in level for key, one in each.items() if key not in _STATUS or _is_records(one)]
+        level = [one for _, one in held if isinstance(one, Mapping)]
+        lists.extend(one for _, one in held if _is_records(one))
+        beside.extend(one for _, one in held if not isinstance(one, Mapping) and not _is_records(one))
+    if len(lists) != 1:
+        return []
+    told = bool(level) or any(isinstance(one, str | list) and one for one in beside)
+    return lists[0] if not told or any(_field(record, names) is not None for record in lists[0]) else []
+
+
+def _is_records(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
 
 
 def read_lines(source: Source) -> Iterator[Part]:
@@ -40,7 +67,7 @@ def parts_of_records(source: Source, records: Sequence[tuple[int, Any]], unit: s
     """
     if records and all(isinstance(record, Mapping) and {"question", "answers"} <= set(record) for _, record in records):
         raise QASetFoundError(path=source.path)
-    names = {key: (given,) if (given := source.fields.get(key)) else known for key, known in _NAMES.items()}
+    names = _names(source)
     others: list[Paragraph] = []
     texts = 0
     for number, record in records:
@@ -60,6 +87,11 @@ def parts_of_records(source: Source, records: Sequence[tuple[int, Any]], unit: s
         raise NoFieldError(path=source.path, field=source.fields["text"])
     if others:
         yield Part(tuple(others), unit=unit, title=source.stem)
+
+
+def _names(source: Source) -> dict[str, tuple[str, ...]]:
+    """What the fields may be called in which the text, the title and the date of a record stand."""
+    return {key: (given,) if (given := source.fields.get(key)) else known for key, known in _NAMES.items()}
 
 
 def _metadata(record: Any, fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -65,7 +65,7 @@ export async function getDocument(id) {
 // A page of a document as it is printed, what is cited marked on it. `markedAt` is a share of its height, or null.
 export async function pagePicture(one, page) {
   const where = `/documents/${encodeURIComponent(one.document_id)}/pages/${page}`;
-  const response = await send(`${where}?start=${one.start}&end=${one.end}`);
+  const response = await send(where + span(one));
   const at = response.headers.get("X-Marked-At");
   return { picture: await createImageBitmap(await response.blob()), markedAt: at === null ? null : Number(at) };
 }
@@ -93,4 +93,21 @@ export async function upload(file, said, onEvent) {
   }
 }
 
-export const sourcePage = (one) => `/source/${encodeURIComponent(one.document_id)}?start=${one.start}&end=${one.end}`;
+// The document as a page of its own, with what is cited marked.
+export function sourcePage(one) {
+  return `/source/${encodeURIComponent(one.document_id)}${span(one)}`;
+}
+
+function span({ start, end, quote }) {
+  return end > start ? `?start=${start}&end=${end}&check=${checkOf(quote)}` : "";
+}
+
+// Adler-32 of the UTF-8, by which the server sees that the quote no longer stands there; as in links.py.
+function checkOf(quote) {
+  let [a, b] = [1, 0];
+  for (const byte of new TextEncoder().encode(quote)) {
+    a = (a + byte) % 65521;
+    b = (b + a) % 65521;
+  }
+  return (b * 65536 + a).toString(16).padStart(8, "0");
+}

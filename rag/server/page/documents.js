@@ -9,6 +9,7 @@ import { openSource } from "/page/source.js";
 import { say, sayAs, words } from "/page/words.js";
 
 const SHOWN = 200; // of a long list; the search finds the others
+const FAILURES = 5; // told of one file that holds many
 
 const uploads = el("ul", { className: "uploads" });
 let onChanged = () => {};
@@ -64,6 +65,7 @@ function whatIsSaid(count) {
 }
 
 async function refresh() {
+  forgetDocuments();
   try {
     all = await listDocuments();
     onChanged(all.length);
@@ -113,7 +115,6 @@ async function removeOne(one, button) {
   } catch (error) {
     if (error.status !== 409) note(error.message, "trouble");
   }
-  forgetDocuments();
   await refresh();
   list?.find.focus();
 }
@@ -130,7 +131,7 @@ function confirmed(key, name) {
 
 // --- adding ------------------------------------------------------------------------------------------------------
 
-function note(text, kind) {
+export function note(text, kind) {
   const line = el("li", { className: kind }, text);
   uploads.append(line);
   while (uploads.children.length > 20) uploads.firstChild.remove();
@@ -147,9 +148,20 @@ export async function add(files) {
   let sound = true;
   for (const file of files) sound = (await addOne(file, said)) && sound; // the server writes one at a time
   if (sound && list) for (const field of Object.values(list.said)) field.value = "";
-  forgetDocuments();
   await refresh();
 }
+
+// Below the line of a file: what of the files in it was not taken in.
+function tellFailures(line, reasons) {
+  const told = reasons.slice(0, FAILURES).map((reason) => el("li", { className: "trouble" }, reason));
+  const more = reasons.length - told.length;
+  if (more) told.push(say(el("li", { className: "trouble" }), "moreFailed", more));
+  line.after(...told);
+  $("status").append(...told.map((one) => ` ${one.textContent}`));
+}
+
+// What is gone since it was chosen may look like an empty file, of which a slice is readable.
+const readableNow = (file) => (file.size ? file.slice(0, 1) : file).arrayBuffer().then(() => true, () => false);
 
 // Whether it was taken in.
 async function addOne(file, said) {
@@ -158,22 +170,30 @@ async function addOne(file, said) {
   const line = el("li", { className: "under-way" }, told, bar);
   sayAs(bar, "aria-label", "sending", file.name);
   uploads.append(line);
+  const readable = await readableNow(file);
   const becameOf = (key, kind, given) => {
     line.className = kind;
     line.replaceChildren(say(el("span"), key, given));
     $("status").textContent = line.textContent;
   };
+  if (!readable) {
+    becameOf("unreadable", "trouble", file.name);
+    return false;
+  }
+  let path = ""; // what the server calls the file
   try {
     await upload(file, said, (name, data) => {
       if (name === "progress") {
+        path ||= data.file;
         [bar.max, bar.value] = [data.total, data.done];
         say(told, `stage-${data.stage}`, file.name, data.done, data.total);
         return;
       }
       for (const key of ["added", "updated", "unchanged"]) if (data[key].length) becameOf(key, key, file.name);
-      for (const [path, reason] of Object.entries(data.failed)) {
-        becameOf("failed", "trouble", reason.replace(path, () => file.name));
-      }
+      const reasons = Object.values(data.failed).map((reason) => reason.replace(path, () => file.name));
+      const first = line.className === "under-way" ? reasons.shift() : undefined;
+      if (first) becameOf("failed", "trouble", first);
+      tellFailures(line, reasons);
     });
     if (line.className === "under-way") throw new ApiError(0, words("unreachable"));
   } catch (error) {

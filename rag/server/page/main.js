@@ -2,8 +2,9 @@
 
 import { countDocuments, suggestions } from "/page/api.js";
 import { put, startAnew } from "/page/chat.js";
-import { add, openDocuments, whenChanged } from "/page/documents.js";
+import { add, note, openDocuments, whenChanged } from "/page/documents.js";
 import { $, el, tongue } from "/page/dom.js";
+import { dropped } from "/page/drop.js";
 import { closePane } from "/page/pane.js";
 import { hidePreview } from "/page/preview.js";
 import { openScope } from "/page/scope.js";
@@ -106,9 +107,10 @@ addEventListener("drop", async (event) => {
   $("drop").hidden = true;
   if (!carriesFiles(event)) return;
   event.preventDefault();
-  const files = [...event.dataTransfer.files];
+  const gone = (name) => void note(words("unreadable", name), "trouble");
+  const files = dropped(event.dataTransfer, gone, (most) => note(words("foldersMost", most), "trouble"));
   if ($("documents").getAttribute("aria-expanded") !== "true") await openDocuments($("documents"));
-  add(files);
+  add(await files);
 });
 
 // --- what to begin with ----------------------------------------------------------------------------------------------

@@ -14,7 +14,20 @@ export function describe(citation) {
 
 const documents = new Map(); // id -> promise of the document; the last ones asked for
 
-export function documentOf(id) {
+// Whether the document holds the quote at its place; what cites no span of it fits always.
+export const fits = (points, { start, end, quote }) => end <= start || points.slice(start, end) === quote;
+
+// The document that is cited, read anew where what was kept of it does not fit: it may have changed since.
+export async function documentOf(citation) {
+  const id = citation.document_id;
+  const kept = documents.has(id);
+  const found = await held(id);
+  if (!kept || fits(found.points, citation)) return found;
+  documents.delete(id);
+  return held(id);
+}
+
+function held(id) {
   let found = documents.get(id);
   documents.delete(id);
   found ??= getDocument(id).then((one) => ({ ...one, points: new Points(one.text) }));
@@ -70,8 +83,8 @@ async function show(button, citation, open) {
   const preview = $("preview");
   let body;
   try {
-    const { points } = await documentOf(citation.document_id);
-    body = paragraph(points, citation);
+    const { points } = await documentOf(citation);
+    body = fits(points, citation) ? paragraph(points, citation) : say(el("p", { className: "trouble" }), "changed");
   } catch (error) {
     body = el("p", { className: "trouble" }, error.message);
   }

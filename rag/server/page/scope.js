@@ -41,6 +41,7 @@ export async function openScope(from) {
   const facts = el("div", { hidden: true }); // where documents have metadata
   const items = el("ul", { className: "choices" });
   pane = { find, count, everything, facts, items, chosen: el("ul", { className: "chosen" }) };
+  pane.wrong = say(el("p", { className: "trouble", role: "alert", hidden: true }), "dateWrong");
   sayAs(pane.chosen, "aria-label", "scope");
   find.addEventListener("input", fill);
   find.addEventListener("keydown", (event) => {
@@ -58,7 +59,7 @@ export async function openScope(from) {
   };
   const hint = say(el("p", { className: "count", id: "dates-hint" }), "datesHint");
   const typed = el("div", { className: "typed" }, find, added);
-  const head = [say(el("h2"), "scope"), dates, hint, facts, where, typed];
+  const head = [say(el("h2"), "scope"), dates, pane.wrong, hint, facts, where, typed];
   openPane("scope", from, closed, ...head, pane.chosen, everything, count, items);
   show();
   try {
@@ -81,7 +82,7 @@ function dateField(name, held, take) {
     const given = field.value.trim();
     const sound = !given || PERIOD.test(given);
     field.setAttribute("aria-invalid", String(!sound));
-    if (sound) take(given);
+    take(sound ? given : "");
     show();
   });
   return [label, field];
@@ -166,6 +167,7 @@ function show() {
   say($("scope"), filters() ? "onlyIn" : "everywhere", described);
   if (!pane) return;
   pane.everything.hidden = !filters();
+  pane.wrong.hidden = !document.querySelector(".dates [aria-invalid=true]");
   const chip = (text, forget) => {
     const away = el("button", { type: "button", className: "chip" }, text);
     sayAs(away, "aria-label", "notOnly", text);

@@ -3,7 +3,7 @@
 import { pagePicture, sourcePage } from "/page/api.js";
 import { $, el, marked, tongue } from "/page/dom.js";
 import { claim, openPane } from "/page/pane.js";
-import { documentOf } from "/page/preview.js";
+import { documentOf, fits } from "/page/preview.js";
 import { say, sayAs } from "/page/words.js";
 
 // `others`: what else the same answer cites; those of the same document are marked too, less strongly.
@@ -11,7 +11,7 @@ export async function openSource(citation, others, from) {
   const wanted = claim();
   let document;
   try {
-    document = await documentOf(citation.document_id);
+    document = await documentOf(citation);
     if (!wanted()) return;
   } catch (error) {
     if (!wanted()) return;
@@ -21,7 +21,8 @@ export async function openSource(citation, others, from) {
     openPane("source", from, null, say(el("h2"), "source"), told);
     return;
   }
-  const inIt = others.filter((one) => one.document_id === citation.document_id && one.end > one.start);
+  const sameOne = others.filter((one) => one.document_id === citation.document_id && one.end > one.start);
+  const inIt = sameOne.filter((one) => fits(document.points, one));
   inIt.sort((one, other) => one.start - other.start);
   const away = say(el("a", { href: sourcePage(citation), target: "_blank", rel: "noopener" }), "ownPage");
   const facts = [document.path, document.date, citation.locator].filter(Boolean).join(" · ");
@@ -29,7 +30,9 @@ export async function openSource(citation, others, from) {
   const head = el("header", {}, el("h2", { lang: tongue(title) }, title), el("p", {}, facts, " · ", away));
   const lang = tongue(document.points.slice(0, 1000));
   const text = el("div", { className: "text", lang }, ...paragraphs(document.points, inIt, citation));
-  const pages = document.pictures ? pagesOf(citation) : [];
+  const sound = fits(document.points, citation);
+  if (!sound) head.append(say(el("p", { className: "trouble", role: "alert" }), "changed"));
+  const pages = document.pictures && sound ? pagesOf(citation) : [];
   if (pages.length) {
     openPane("source", from, null, head, ...views(citation, pages, head, text));
   } else {

@@ -27,6 +27,7 @@ const WORDS = {
   since: ["从", "From"],
   until: ["到", "To"],
   datesHint: ["年、月或日，如 2023、2023-05。没有日期的文档不算在内。", "A year, month or day, such as 2023 or 2023-05. Documents without a date are left out."],
+  dateWrong: ["请把日期写作 2023、2023-05 或 2023-05-17；写法不对的日期不起作用。", "Write a date as 2023, 2023-05 or 2023-05-17; one written otherwise has no effect."],
   metadata: ["元数据", "Metadata"],
   chooseMetadata: ["名称和值…", "Name and value …"],
   addMetadata: ["加入", "Add"],
@@ -69,6 +70,7 @@ const WORDS = {
   too_unsure: ["找到的内容不足以确定答案。", "What was found is not certain enough."],
   nearest: ["可能相关，请核对", "Possibly, please check"],
   chance: ["可能性 {0}%", "{0}% likely"],
+  changed: ["这篇文档在回答之后已更改，所引文字不在原处。", "This document has changed since the answer; what was cited no longer stands there."],
   gone: ["这篇文档已不在文档库中。", "This document is no longer there."],
   retry: ["重试", "Try again"],
   unreachable: ["连不上服务器，请确认它在运行。", "The server cannot be reached; is it running?"],
@@ -104,6 +106,9 @@ const WORDS = {
   updated: ["已更新 {0}", "Updated {0}"],
   unchanged: ["{0} 没有变化", "{0} has not changed"],
   failed: ["未能添加：{0}", "Not added: {0}"],
+  moreFailed: ["以及另外 {0} 个", "and {0} more"],
+  unreadable: ["未能添加：{0} 已无法读取，请确认它还在原处。", "Not added: {0} can no longer be read; is it still where it was?"],
+  foldersMost: ["文件夹只添加了前 {0} 个文件，其余请分次拖入。", "Of the folders only the first {0} files are added; drop the others on their own."],
 };
 
 const kept = (name) => {
