@@ -197,6 +197,22 @@ def as_document(paragraph: Paragraph, titled: bool = True) -> Document:
     return text_document(paragraph.text, paragraph.name, paragraph.title, paragraph.date)
 
 
+def among_news(data: Path, articles: Sequence[Paragraph], many: int) -> list[Document]:
+    """`articles`, and others of the news up to `many` in all, evenly taken; none of these is any of `reports`."""
+    heads = {_head(one.text) for one in _reports(data)}
+    others = [(date, text) for date, text in news(data) if _head(text) not in heads]
+    beside = max(1, many - len(articles))
+    return [as_document(one) for one in articles] + [
+        text_document(others[place][1], f"news-{place:05d}.txt", "", _date(others[place][0]))
+        for place in range(0, len(others), -(-len(others) // beside))
+    ]
+
+
+def _head(text: str) -> str:
+    """What an article is known by: reprints begin alike."""
+    return re.sub(r"\s", "", text)[:60]
+
+
 _OWN = 5  # documents of each question's own
 
 

@@ -64,9 +64,11 @@ class OnnxEmbedder:
         return self._embed(PROMPTS["query"], texts, 1)
 
     def across(self, questions: Vectors) -> Vectors:
-        """By a linear map that scripts/train/across.py fitted for questions over Chinese text."""
-        moved = questions @ self._map[:-1] + self._map[-1]
-        return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), dtype=np.float32)
+        """By a linear map that scripts/train/across.py fitted for questions over Chinese text. A last vector is added
+        that raises all cosines alike, to those with text that is not Chinese."""
+        moved = questions @ self._map[:-2] + self._map[-2]
+        moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+        return np.asarray(moved + self._map[-1], dtype=np.float32)
 
     def _embed(self, prompt: str, texts: Sequence[str], step: int) -> Vectors:
         windows = [_windows(self._tokenizer.encode(prompt + text)) for text in texts]

@@ -48,7 +48,10 @@ class Embedder(Protocol):
         """float32 [len(texts), dim]."""
 
     def across(self, questions: Vectors) -> Vectors:
-        """Vectors of questions that are not Chinese -> those that Chinese text is compared with: float32 [n, dim]."""
+        """Vectors of questions that are not Chinese -> those that Chinese text is compared with: float32 [n, dim].
+
+        Not of length 1 where that makes their products with Chinese text as high as those with other text.
+        """
 
 
 class Reader(Protocol):

@@ -8,13 +8,13 @@ questions that the reader was not trained on, and none on XQuAD's odd articles, 
 of seeds/qa.jsonl. hard_questions.jsonl holds questions over the seeds written by hand: near misses, other languages,
 everyday words; none asks for what a question of the test half asks for.
 
-Passages and sentences are ranked by listwise softmax regression (Cao et al. 2007: the log-likelihood that the softmax
-of the scores falls on a right one). Confidence is a logistic regression (Platt 1999), one for questions in the
-documents' script and one for others: on the same questions, each asked twice, the second time with its document taken
-away; on some over five documents of their own; on reports and news with their near misses, over all their articles in
-one store; on the development half of seeds/qa.jsonl and the hard ones. How much each of them weighs is said below. Risk
-and coverage are those of held-out predictions (ten folds) but for the hard questions, as if three of ten questions had
-no answer.
+Passages are ranked over stores of some hundred articles and of thousands. Passages and sentences are ranked by listwise
+softmax regression (Cao et al. 2007: the log-likelihood that the softmax of the scores falls on a right one). Confidence
+is a logistic regression (Platt 1999), one for questions in the documents' script and one for others: on the same
+questions, each asked twice, the second time with its document taken away; on some over five documents of their own; on
+reports and news with their near misses, over their own articles and again among thousands of others; on the development
+half of seeds/qa.jsonl and the hard ones. How much each of them weighs is said below. Risk and coverage are those of
+held-out predictions (ten folds) but for the hard questions, as if three of ten questions had no answer.
 """
 
 import argparse
@@ -56,6 +56,7 @@ from scripts.corpora import (
     ROOT,
     Asked,
     OwnDocuments,
+    among_news,
     as_document,
     built,
     drcd,
@@ -68,6 +69,7 @@ WEIGHTS = ROOT / "rag" / "weights.json"
 HARD = ROOT / "scripts" / "train" / "hard_questions.jsonl"
 Rows = tuple[np.ndarray, np.ndarray, bool]
 """Features [n, d] and right [n] of one question's candidates, and whether it is in another script than they are."""
+_NEWS = 5000  # articles in the largest store
 _L2 = 1e-3
 _SHARES = {"own": 0.3, "reports": 0.35, "same": 0.1, "foreign": 0.15, "few": 0.1}
 """What weighs in confidence: the project's own questions; those over reports and news; public ones in the documents'
@@ -95,8 +97,10 @@ def main() -> None:
     paragraphs, taiwan = xquad(given.data, "zh"), drcd(given.data)
     xquad_store = built([as_document(one) for one in paragraphs], embedder, folder / "xquad-zh")
     drcd_store = built([as_document(one) for one in taiwan], embedder, folder / "drcd-all")
-    kept = [one for one in reports(given.data) if one.part == "fit"]
+    articles = [one for one in reports(given.data) if one.part in ("train", "fit")]
+    kept = [one for one in articles if one.part == "fit"]
     reports_store = built([as_document(one) for one in kept], embedder, folder / "reports-fit")
+    news_store = built(among_news(given.data, articles, _NEWS), embedder, folder / "news")
     seeds = open_store(folder / "seeds", fingerprint_of(embedder), write=True)
     ingest([ROOT / "seeds"], seeds, embedder, base=ROOT, limit_mb=20)
 
@@ -105,6 +109,7 @@ def main() -> None:
     rows = list(_passage_rows(xquad_store, embedder, asked))
     rows += _passage_rows(drcd_store, embedder, [one for p in taiwan[8::10] for one in questions_of(p)][::2])
     rows += _passage_rows(reports_store, embedder, [one for p in kept for one in questions_of(p) if one.paths])
+    rows += _passage_rows(news_store, embedder, [one for p in articles for one in questions_of(p) if one.paths])
     weights["passage"] = _by_script(rows, PASSAGE_FEATURES)
 
     print("reading ...", file=sys.stderr)
@@ -115,6 +120,7 @@ def main() -> None:
         *bench.cases(drcd_store, [one for p in taiwan[8::10] for one in questions_of(p)][::2], "public"),
         *bench.few(chinese, OwnDocuments(given.data), xquad_store, folder / "few"),
         *bench.cases(reports_store, [one for p in kept for one in questions_of(p)], "reports"),
+        *bench.cases(news_store, [one for p in kept for one in questions_of(p)], "reports"),
         *bench.cases(seeds, development(ROOT / "seeds" / "qa.jsonl"), "dev"),
         *bench.cases(seeds, development(HARD), "hard"),
     ]
@@ -145,7 +151,8 @@ def _passage_rows(store: Store, embedder: Embedder, questions: Sequence[Asked]) 
         hits = retrieve(prepare(one.question, store, embedder), store, texts, weights, 60)
         features = np.array([[hit.cosine, hit.sentence_cosine, hit.word_share, hit.years_missing] for hit in hits])
         right = np.array([path_of(texts, hit) in one.paths for hit in hits])
-        yield features, right, scripts_differ(one.question, texts.folded(hits[0].passage))
+        nearest = max(hits, key=lambda hit: hit.cosine)
+        yield features, right, scripts_differ(one.question, texts.folded(nearest.passage))
 
 
 def _ranked(case: Case, mode: Mode, weights: ModeWeights, depth: int) -> list[Candidate]:

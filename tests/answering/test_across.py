@@ -8,6 +8,7 @@ import pytest
 from rag.answering.understand import prepare, vector_for
 from rag.assistant import fingerprint_of
 from rag.store import open_store
+from rag.text import is_chinese
 from rag.types import Embedder, Vectors
 from tests.conftest import FakeEmbedder
 
@@ -36,4 +37,21 @@ def test_what_answers_comes_nearer(embedder: Embedder) -> None:
     plain, mapped = ((vectors @ passages.T)[0] for vectors in (question, embedder.across(question)))
     assert mapped.argmax() == 0
     assert mapped[0] - mapped[1:].max() > plain[0] - plain[1:].max()
-    np.testing.assert_allclose(np.linalg.norm(embedder.across(question), axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("chinese_answers", [True, False])
+def test_neither_language_comes_first_for_being_itself(embedder: Embedder, chinese_answers: bool) -> None:
+    """Cosines with the mapped question and with the question itself are on one scale."""
+    beside = {
+        True: ["Twelve new bus lines were opened.", "The airport handled 27 million passengers."],
+        False: ["新开公交线路12条。", "机场旅客吞吐量达2700万人次。"],
+    }[chinese_answers]
+    answers = "地铁运营总里程达339公里。" if chinese_answers else "The metro now runs over 339 kilometres."
+    question = embedder.embed_questions(["How many kilometres of metro are in operation?"])
+    mapped = embedder.across(question)
+    (right, *others) = (
+        float((mapped if is_chinese(text) else question)[0] @ embedder.embed_passages([text])[0])
+        for text in (answers, *beside)
+    )
+    assert right > max(others)

@@ -13,7 +13,7 @@ from rag.answering.cite import highlights, locator
 from rag.answering.judge import EVIDENCE as NAMES
 from rag.answering.judge import Evidence, confidence, gather_evidence, judge_nearest, reason
 from rag.answering.rank import SentenceFeatures
-from rag.answering.retrieve import support, years_missing
+from rag.answering.retrieve import PASSAGE_FEATURES, support, years_missing
 from rag.assistant import LocalAssistant, fingerprint_of
 from rag.cache import TextCache
 from rag.errors import QuestionError
@@ -102,20 +102,21 @@ class LiteralReader:
 
 
 def silent(assistant: LocalAssistant, reader: LiteralReader) -> LocalAssistant:
-    """Never sure enough; ranks by the reader, and takes the log-odds of the reader for those of the confidence."""
+    """Never sure enough; finds passages by words, ranks sentences by the reader, and takes the log-odds of the reader
+    for those of the confidence."""
 
-    def by_relevance(names: tuple[str, ...]) -> ByScript:
-        linear = Linear(names, tuple(float(name == "relevance") for name in names))
+    def by(feature: str, names: tuple[str, ...]) -> ByScript:
+        linear = Linear(names, tuple(float(name == feature) for name in names))
         return ByScript(linear, linear)
 
     weights = load_weights()
     accurate = dataclasses.replace(
         weights.accurate,
-        sentence=by_relevance(SentenceFeatures._fields),
-        confidence=by_relevance(NAMES),
+        sentence=by("relevance", SentenceFeatures._fields),
+        confidence=by("relevance", NAMES),
     )
     settings = Settings(store=assistant._settings.store, min_confidence=1.0)
-    weights = dataclasses.replace(weights, accurate=accurate)
+    weights = dataclasses.replace(weights, passage=by("word_share", PASSAGE_FEATURES), accurate=accurate)
     return LocalAssistant(assistant._store, assistant._embedder, settings, weights, reader)
 
 

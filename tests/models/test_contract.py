@@ -36,7 +36,6 @@ def test_across_keeps_form(any_embedder: Embedder) -> None:
     questions = any_embedder.embed_questions(["What do giant pandas eat?", "Wer hat den Vertrag unterschrieben?"])
     moved = any_embedder.across(questions)
     assert (moved.shape, moved.dtype) == (questions.shape, np.float32)
-    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(any_embedder.across(questions[:1]), moved[:1], atol=1e-6)
 
 
