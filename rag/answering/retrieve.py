@@ -26,12 +26,10 @@ PASSAGE_FEATURES = ("cosine", "sentence_cosine", "word_share", "years_missing")
 """What ranks a passage, in the order of its weights; see `rag.types.Hit`."""
 
 
-_REWRITTEN = 2.0
-"""Support that a rewritten question must have over the question as it was asked, and 1 more for each likelier one. Set
-on the development half by `scripts/measure/conversations.py --pairs`, as what the follow-up's own words weigh was:
-there 2 and 8 to 10 and 60 do alike."""
-
-_OWN_WORDS = 8.0
+_REWRITTEN, _LESS_LIKELY, _OWN_WORDS = 8.0, 5.0, 20.0
+"""Support that a rewritten question must have over the question as it was asked, and so much more for each likelier
+reading; and what all words of the follow-up itself weigh. Set on the development half by
+`scripts/measure/conversations.py --pairs`; 2, 4 to 15 and 8 do nearly alike."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +55,7 @@ def retrieve_supported(
         return found[0]
     asked = weighed_words(question, store)
     supports = [
-        support(one.hits, asked, texts) - (0 if one.query.text == question else _REWRITTEN + place)
+        support(one.hits, asked, texts) - (0 if one.query.text == question else _REWRITTEN + _LESS_LIKELY * place)
         for place, one in enumerate(found)
     ]
     return found[supports.index(max(supports))]
