@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 DATA = ROOT / ".." / "shared" / "data"
 REPORT_QUESTIONS = ROOT / "scripts" / "train" / "report_questions.jsonl"
 REPORT_TRANSLATIONS = ROOT / "scripts" / "train" / "report_translations.jsonl"  # of Chinese ones, in 14 languages
+HEAD = 60  # characters by which an article is known
 _REPORT_CHARS = 900  # longer articles were cut there before they were asked about
 LANGUAGES = ("zh", "en", "ar", "de", "el", "es", "hi", "ro", "ru", "th", "tr", "vi")
 
@@ -199,8 +200,8 @@ def as_document(paragraph: Paragraph, titled: bool = True) -> Document:
 
 def among_news(data: Path, articles: Sequence[Paragraph], many: int) -> list[Document]:
     """`articles`, and others of the news up to `many` in all, evenly taken; none of these is any of `reports`."""
-    heads = {_head(one.text) for one in _reports(data)}
-    others = [(date, text) for date, text in news(data) if _head(text) not in heads]
+    heads = {head_of(one.text) for one in _reports(data)}
+    others = [(date, text) for date, text in news(data) if head_of(text) not in heads]
     beside = max(1, many - len(articles))
     return [as_document(one) for one in articles] + [
         text_document(others[place][1], f"news-{place:05d}.txt", "", _date(others[place][0]))
@@ -208,9 +209,9 @@ def among_news(data: Path, articles: Sequence[Paragraph], many: int) -> list[Doc
     ]
 
 
-def _head(text: str) -> str:
+def head_of(text: str, characters: int = HEAD) -> str:
     """What an article is known by: reprints begin alike."""
-    return re.sub(r"\s", "", text)[:60]
+    return re.sub(r"\s", "", text)[:characters]
 
 
 _OWN = 5  # documents of each question's own

@@ -29,7 +29,7 @@ PASSAGE_FEATURES = ("cosine", "sentence_cosine", "word_share", "years_missing")
 _REWRITTEN, _LESS_LIKELY, _OWN_WORDS = 8.0, 5.0, 20.0
 """Support that a rewritten question must have over the question as it was asked, and so much more for each likelier
 reading; and what all words of the follow-up itself weigh. Set on the development half by
-`scripts/measure/conversations.py --pairs`; 2, 4 to 15 and 8 do nearly alike."""
+`scripts/measure/conversations.py --pairs`; 2, 4 and 8 do nearly alike, as does 15 for the second."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,13 +24,12 @@ from rag.settings import load_settings
 from rag.store import open_store
 from rag.text import use_dictionary
 from rag.types import Mode
-from scripts.corpora import DATA, Question, reports
+from scripts.corpora import DATA, HEAD, Question, head_of, reports
 from scripts.measure.compare import quantile
 from scripts.measure.compare_systems import peak_memory
 
 _DEPTH = 5
-_HEAD = 60  # characters by which an article is known: its reprints are as right as itself
-_BEFORE = 60  # characters that may stand before them: a date, a label
+_BEFORE = 60  # characters that may stand before those by which an article is known: a date, a label
 
 
 def main() -> None:
@@ -53,7 +52,7 @@ def main() -> None:
 
     def articles(passages: Sequence[str]) -> list[str]:
         found = (store.document(passage.document_id) for passage in store.passages(passages))
-        return [_head(document.text, _HEAD + _BEFORE) for document in found if document]
+        return [head_of(document.text, HEAD + _BEFORE) for document in found if document]
 
     def by_vectors(question: str) -> list[str]:
         found = store.search_dense(prepare(question, store, embedder).vector, _DEPTH)
@@ -74,7 +73,7 @@ def main() -> None:
         return first
 
     asked = [
-        (one, _head(article.text))
+        (one, head_of(article.text))
         for article in reports(given.data)
         if article.part == "validation"
         for one in article.questions
@@ -110,10 +109,6 @@ def _row(
     shares = [sum(those) / max(1, len(those)) for those in (first[True], first[False], among)]
     figures = [*(f"{share:.3f}" for share in shares), *(f"{quantile(spent, share):.1f}" for share in (0.5, 0.95))]
     print(f"| {name} | {' | '.join(figures)} |", flush=True)
-
-
-def _head(text: str, characters: int = _HEAD) -> str:
-    return re.sub(r"\s", "", text)[:characters]
 
 
 def _holds(text: str, answer: str) -> bool:
